@@ -1,0 +1,26 @@
+//! The nouns of Passgate and the rules of their states.
+//!
+//! This crate knows no database, no web framework and no cryptography. What it needs from
+//! the outside is written down as [`ports`]: traits whose documentation is the contract that
+//! every store keeps, checked by the suite in [`testing`].
+
+pub mod clock;
+pub mod email;
+pub mod ids;
+pub mod password;
+pub mod ports;
+pub mod role;
+pub mod scope;
+pub mod signing_key;
+pub mod token;
+pub mod user;
+pub mod username;
+
+pub use clock::{Clock, SystemClock};
+pub use email::Email;
+pub use ids::UserId;
+pub use password::{Password, PasswordHash};
+pub use role::Role;
+pub use scope::{Scope, ScopeSet};
+pub use user::{Credentials, ImportedUser, NewUser, User, UserStatus};
+pub use username::Username;

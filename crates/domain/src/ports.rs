@@ -1,0 +1,235 @@
+//! What Passgate needs of a database, as traits.
+//!
+//! Every method is one atomic change or one consistent read, named for the use it serves: no
+//! caller ever holds a transaction. Methods block; callers on an async runtime move them to a
+//! thread where that is fine. "Not found" is `Ok(None)`, never an error.
+//!
+//! The words MUST and MUST NOT are the contract; `testing::contract` checks each of them
+//! against any implementation.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::signing_key::StoredSigningKey;
+use crate::{Credentials, ImportedUser, NewUser, PasswordHash, User, UserId, UserStatus, Username};
+
+/// Any error of a library below, for the log only.
+pub type Cause = Box<dyn StdError + Send + Sync>;
+
+/// The store could not answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database cannot be reached, or has no connection free in time. Trying again later
+    /// may work; whether a write that failed like this happened is unknown.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] Cause),
+    /// What is stored breaks a rule of the domain: somebody else wrote there.
+    #[error("table {table} holds an invalid {column} in row {row}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key, as text.
+        row: String,
+        /// The rule it breaks.
+        #[source]
+        cause: Cause,
+    },
+    /// The database refused the statement: a fault of ours.
+    #[error("the database refused a statement")]
+    Internal(#[source] Cause),
+}
+
+/// A field whose value must be unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UniqueField {
+    /// The number of a user.
+    Id,
+    /// The key form of the username.
+    Username,
+    /// The key form of the email address.
+    Email,
+}
+
+impl UniqueField {
+    /// The field's name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Username => "username",
+            Self::Email => "email",
+        }
+    }
+}
+
+impl fmt::Display for UniqueField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A user could not be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CreateUserError {
+    /// Somebody has this username or email address already.
+    #[error("the {0} is already taken")]
+    Taken(UniqueField),
+    /// The store could not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Users could not be imported. Nothing was written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ImportUsersError {
+    /// Some of them collide with accounts that exist. All such are listed.
+    #[error("{} of the users collide with accounts that exist", .0.len())]
+    Conflicts(Vec<ImportConflict>),
+    /// The store could not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// One user of an import that collides with a *different* account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportConflict {
+    /// The user's place in the list given.
+    pub index: usize,
+    /// What it has in common with the other account.
+    pub field: UniqueField,
+    /// The other account.
+    pub holder: UserId,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ImportSummary {
+    /// Accounts made.
+    pub created: usize,
+    /// Accounts that were there already, left as they are.
+    pub unchanged: usize,
+}
+
+/// A page of users, in the order of their numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct UserPage {
+    /// Only users with a greater number.
+    pub after: Option<UserId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Where users are kept.
+pub trait UserStore: Send + Sync {
+    /// Reads what a log-in needs, by the username's key form.
+    ///
+    /// MUST find disabled users too: whether they may log in is not the store's business.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError>;
+
+    /// Reads one user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// Reads users in the order of their numbers. MUST return at most `page.limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn list_users(&self, page: UserPage) -> Result<Vec<User>, StoreError>;
+
+    /// Makes an active user with the next free number, created and updated `now`.
+    ///
+    /// Of any number of concurrent calls with one username or email key, exactly one MUST
+    /// succeed and the others MUST return [`CreateUserError::Taken`] naming that field, the
+    /// username before the email.
+    ///
+    /// # Errors
+    /// [`CreateUserError`]; nothing is written then.
+    fn create_user(&self, user: &NewUser, now: OffsetDateTime) -> Result<User, CreateUserError>;
+
+    /// Brings users over, all or none.
+    ///
+    /// A user whose username is there already with the same number (or who brings no number)
+    /// counts as unchanged and MUST be left as it is: its password may have been changed
+    /// since. Any other common number, username or email MUST be reported, all of them at
+    /// once, and nothing written. Numbers given later by [`UserStore::create_user`] MUST be
+    /// greater than every number imported. `progress` is called with the count of users dealt
+    /// with, now and then. The list MUST NOT contain a username, email or number twice.
+    ///
+    /// # Errors
+    /// [`ImportUsersError`]; nothing is written then.
+    fn import_users(
+        &self,
+        users: &[ImportedUser],
+        now: OffsetDateTime,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<ImportSummary, ImportUsersError>;
+
+    /// Enables or disables a user and returns it as it is then. Disabling a disabled user
+    /// MUST keep the earlier time. `None` if there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn set_status(
+        &self,
+        id: UserId,
+        status: UserStatus,
+        now: OffsetDateTime,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// Gives a user another password. `false` if there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn set_password_hash(
+        &self,
+        id: UserId,
+        hash: &PasswordHash,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError>;
+
+    /// Stores a stronger hash of the *same* password. MUST change nothing and return `false`
+    /// unless the stored hash is still `from`: a password changed meanwhile wins. MUST NOT
+    /// touch `updated_at`: nothing about the user has changed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn upgrade_password_hash(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: &PasswordHash,
+    ) -> Result<bool, StoreError>;
+}
+
+/// Where signing keys are kept.
+pub trait SigningKeyStore: Send + Sync {
+    /// Every key that verifies, the active ones first, then by age, the youngest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, StoreError>;
+
+    /// Keeps `candidate` as the active key of its algorithm, unless there is one already.
+    /// Returns the key that is active then.
+    ///
+    /// Of any number of concurrent calls for one algorithm, all MUST return the same key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn install_signing_key(
+        &self,
+        candidate: &StoredSigningKey,
+    ) -> Result<StoredSigningKey, StoreError>;
+}

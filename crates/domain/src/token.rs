@@ -1,0 +1,32 @@
+//! The vocabulary of Passgate's access tokens, beyond the registered claims of RFC 7519.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::UserId;
+
+/// What an access token says about the user that no registered claim says.
+///
+/// `sub` is the username and `scope`, `roles`, `client_id` are RFC 9068's; these two are ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserClaims {
+    /// The user's number: what other tables point to.
+    pub user_id: UserId,
+    /// The session that the token belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
+}
+
+/// The `client_id` of a token when the request named no client: RFC 9068 requires the claim.
+pub const FIRST_PARTY_CLIENT: &str = "passgate";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_without_a_session_has_no_sid_at_all() {
+        let claims = UserClaims { user_id: UserId::try_new(1).unwrap(), sid: None };
+        assert_eq!(serde_json::to_string(&claims).unwrap(), r#"{"user_id":1}"#);
+    }
+}

@@ -1,0 +1,133 @@
+//! Users: who can log in, and as what.
+
+use std::collections::BTreeSet;
+
+use time::OffsetDateTime;
+
+use crate::{Email, PasswordHash, Role, Scope, ScopeSet, UserId, Username};
+
+/// The longest display name, in bytes of UTF-8.
+pub const MAX_DISPLAY_NAME_BYTES: usize = 255;
+
+/// Somebody with an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The number that never changes.
+    pub id: UserId,
+    /// The name to log in with.
+    pub username: Username,
+    /// Where mail reaches the user.
+    pub email: Option<Email>,
+    /// What people call the user.
+    pub display_name: Option<String>,
+    /// What the user is, for the services that read tokens.
+    pub roles: BTreeSet<Role>,
+    /// Whether the user may log in.
+    pub status: UserStatus,
+    /// When the account was made.
+    pub created_at: OffsetDateTime,
+    /// When anything about it last changed.
+    pub updated_at: OffsetDateTime,
+}
+
+impl User {
+    /// Every scope that this user may ask for.
+    pub fn allowed_scopes(&self) -> ScopeSet {
+        let administers = self.roles.iter().any(|role| role.as_str() == Role::ADMIN);
+        [Scope::PROFILE]
+            .into_iter()
+            .chain(administers.then_some(Scope::ADMIN))
+            .filter_map(|scope| Scope::parse(scope).ok())
+            .collect()
+    }
+
+    /// The scopes of a token when none were asked for: the user's own account, and nothing
+    /// else. An administrator asks for `admin` by name, so that everyday tokens lack it.
+    pub fn default_scopes() -> ScopeSet {
+        Scope::parse(Scope::PROFILE).into_iter().collect()
+    }
+}
+
+/// Whether an account is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserStatus {
+    /// May log in.
+    Active,
+    /// May not log in, since the given time.
+    Disabled {
+        /// When the account was disabled.
+        since: OffsetDateTime,
+    },
+}
+
+impl UserStatus {
+    /// Whether the user may log in.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Active)
+    }
+}
+
+/// A user as a log-in needs it: the account and the stored form of its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The account.
+    pub user: User,
+    /// What the password is checked against.
+    pub password_hash: PasswordHash,
+}
+
+/// An account to be made.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The name, which must be free.
+    pub username: Username,
+    /// The address, which must be free.
+    pub email: Option<Email>,
+    /// What people call the user.
+    pub display_name: Option<String>,
+    /// The roles held from the start.
+    pub roles: BTreeSet<Role>,
+    /// The stored form of the password.
+    pub password_hash: PasswordHash,
+}
+
+/// An account brought over from another system.
+#[derive(Debug, Clone)]
+pub struct ImportedUser {
+    /// The number it had there, which it keeps. Left out, it gets the next one.
+    pub id: Option<UserId>,
+    /// Everything else.
+    pub user: NewUser,
+    /// Whether it could log in there.
+    pub active: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    fn user(roles: &[&str]) -> User {
+        User {
+            id: UserId::try_new(1).unwrap(),
+            username: Username::parse("matt").unwrap(),
+            email: None,
+            display_name: None,
+            roles: roles.iter().map(|role| Role::parse(role).unwrap()).collect(),
+            status: UserStatus::Active,
+            created_at: datetime!(2026-11-01 12:00 UTC),
+            updated_at: datetime!(2026-11-01 12:00 UTC),
+        }
+    }
+
+    #[test]
+    fn only_administrators_may_ask_for_admin() {
+        assert!(!user(&["editor"]).allowed_scopes().contains(Scope::ADMIN));
+        assert!(user(&["admin"]).allowed_scopes().contains(Scope::ADMIN));
+    }
+
+    #[test]
+    fn default_scopes_are_never_administrative() {
+        assert_eq!(User::default_scopes().to_string(), "profile");
+    }
+}
