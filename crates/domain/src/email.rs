@@ -32,7 +32,10 @@ impl Email {
         if text.len() > MAX_BYTES || !text.validate_email() {
             return Err(InvalidEmail);
         }
-        Ok(Self { address: text.to_owned(), key: text.to_lowercase() })
+        Ok(Self {
+            address: text.to_owned(),
+            key: text.to_lowercase(),
+        })
     }
 
     /// The address as given.
@@ -66,12 +69,22 @@ mod tests {
 
     #[test]
     fn addresses_that_differ_by_case_are_one_address() {
-        assert_eq!(Email::parse("Matt@Example.com"), Email::parse("matt@example.com"));
+        assert_eq!(
+            Email::parse("Matt@Example.com"),
+            Email::parse("matt@example.com")
+        );
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for bad in ["", "matt", "matt@", "@example.com", "a b@example.com", "a@b\0.com"] {
+        for bad in [
+            "",
+            "matt",
+            "matt@",
+            "@example.com",
+            "a b@example.com",
+            "a@b\0.com",
+        ] {
             assert_eq!(Email::parse(bad), Err(InvalidEmail), "{bad:?}");
         }
         let long = format!("{}@example.com", "a".repeat(250));

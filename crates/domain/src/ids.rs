@@ -21,7 +21,11 @@ impl UserId {
     /// # Errors
     /// [`InvalidUserId`] if it is not positive.
     pub const fn try_new(id: i64) -> Result<Self, InvalidUserId> {
-        if id > 0 { Ok(Self(id)) } else { Err(InvalidUserId(id)) }
+        if id > 0 {
+            Ok(Self(id))
+        } else {
+            Err(InvalidUserId(id))
+        }
     }
 
     /// The number itself.

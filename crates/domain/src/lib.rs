@@ -12,6 +12,8 @@ pub mod ports;
 pub mod role;
 pub mod scope;
 pub mod signing_key;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod token;
 pub mod user;
 pub mod username;

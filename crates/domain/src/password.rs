@@ -108,14 +108,20 @@ mod tests {
         let password = Password::parse("correct horse").unwrap();
         let hash = PasswordHash::new("$argon2id$secret");
         let shown = format!("{password:?} {hash:?} {:#?}", Some(&password));
-        assert!(!shown.contains("correct") && !shown.contains("argon2id"), "{shown}");
+        assert!(
+            !shown.contains("correct") && !shown.contains("argon2id"),
+            "{shown}"
+        );
     }
 
     #[test]
     fn impossible_passwords_are_refused() {
         assert_eq!(Password::parse("").unwrap_err(), InvalidPassword::Empty);
         assert_eq!(Password::parse("a\0b").unwrap_err(), InvalidPassword::Nul);
-        assert_eq!(Password::parse("a".repeat(1025)).unwrap_err(), InvalidPassword::TooLong);
+        assert_eq!(
+            Password::parse("a".repeat(1025)).unwrap_err(),
+            InvalidPassword::TooLong
+        );
         assert!(Password::parse("a".repeat(1024)).is_ok());
     }
 

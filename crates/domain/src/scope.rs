@@ -12,7 +12,9 @@ pub struct Scope(String);
 
 /// The text is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a scope is a list of words of visible ASCII without quotes and backslashes, each separated by one space")]
+#[error(
+    "a scope is a list of words of visible ASCII without quotes and backslashes, each separated by one space"
+)]
 pub struct InvalidScope;
 
 impl Scope {
@@ -59,7 +61,10 @@ impl ScopeSet {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        text.split(' ').map(Scope::parse).collect::<Result<_, _>>().map(Self)
+        text.split(' ')
+            .map(Scope::parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Whether the set has this scope.

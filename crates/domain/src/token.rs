@@ -26,7 +26,10 @@ mod tests {
 
     #[test]
     fn a_token_without_a_session_has_no_sid_at_all() {
-        let claims = UserClaims { user_id: UserId::try_new(1).unwrap(), sid: None };
+        let claims = UserClaims {
+            user_id: UserId::try_new(1).unwrap(),
+            sid: None,
+        };
         assert_eq!(serde_json::to_string(&claims).unwrap(), r#"{"user_id":1}"#);
     }
 }

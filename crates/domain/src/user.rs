@@ -113,7 +113,10 @@ mod tests {
             username: Username::parse("matt").unwrap(),
             email: None,
             display_name: None,
-            roles: roles.iter().map(|role| Role::parse(role).unwrap()).collect(),
+            roles: roles
+                .iter()
+                .map(|role| Role::parse(role).unwrap())
+                .collect(),
             status: UserStatus::Active,
             created_at: datetime!(2026-11-01 12:00 UTC),
             updated_at: datetime!(2026-11-01 12:00 UTC),

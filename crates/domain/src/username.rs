@@ -67,11 +67,14 @@ impl Username {
         if text.split(' ').any(str::is_empty) {
             return Err(InvalidUsername::Spaces);
         }
-        let display = enforce_parts(text, |part| {
+        let display = enforce_until_stable(text, |part| {
             UsernameCasePreserved::enforce(part).ok().map(String::from)
         })?;
-        let key = enforce_parts(&display, |part| {
-            UsernameCaseMapped::enforce(part).ok().map(String::from)
+        let key = enforce_until_stable(&display, |part| {
+            let mapped = UsernameCaseMapped::enforce(part).ok()?;
+            UsernameCasePreserved::enforce(mapped)
+                .ok()
+                .map(String::from)
         })?;
         // Case mapping can lengthen a text: both forms have to fit.
         check_length(&display)?;
@@ -97,12 +100,22 @@ fn check_length(text: &str) -> Result<(), InvalidUsername> {
     Ok(())
 }
 
-fn enforce_parts(
+/// Applies a profile's rules until they change nothing more, as RFC 8264 section 7 asks: a few
+/// characters take a second round, and a text that three rounds do not settle is refused.
+fn enforce_until_stable(
     text: &str,
     enforce: impl Fn(&str) -> Option<String>,
 ) -> Result<String, InvalidUsername> {
-    let parts: Option<Vec<String>> = text.split(' ').map(enforce).collect();
-    Ok(parts.ok_or(InvalidUsername::Character)?.join(" "))
+    let mut current = text.to_owned();
+    for _ in 0..=3 {
+        let parts: Option<Vec<String>> = current.split(' ').map(&enforce).collect();
+        let next = parts.ok_or(InvalidUsername::Character)?.join(" ");
+        if next == current {
+            return Ok(next);
+        }
+        current = next;
+    }
+    Err(InvalidUsername::Character)
 }
 
 impl PartialEq for Username {
@@ -155,7 +168,14 @@ mod tests {
 
     #[test]
     fn names_of_existing_apps_are_accepted() {
-        for name in ["matt", "matt@example.com", "a.b-c_d+e", "Юзер", "用户", "user 1"] {
+        for name in [
+            "matt",
+            "matt@example.com",
+            "a.b-c_d+e",
+            "Юзер",
+            "用户",
+            "user 1",
+        ] {
             assert!(Username::parse(name).is_ok(), "{name}");
         }
     }
@@ -164,10 +184,17 @@ mod tests {
     fn each_broken_rule_is_named() {
         assert_eq!(Username::parse("").unwrap_err(), InvalidUsername::Empty);
         for spaced in [" matt", "matt ", "a  b", " "] {
-            assert_eq!(Username::parse(spaced).unwrap_err(), InvalidUsername::Spaces);
+            assert_eq!(
+                Username::parse(spaced).unwrap_err(),
+                InvalidUsername::Spaces
+            );
         }
         for bad in ["a\0b", "a\tb", "a\nb", "😀", "a\u{200b}b", "a\u{a0}b"] {
-            assert_eq!(Username::parse(bad).unwrap_err(), InvalidUsername::Character, "{bad:?}");
+            assert_eq!(
+                Username::parse(bad).unwrap_err(),
+                InvalidUsername::Character,
+                "{bad:?}"
+            );
         }
         assert_eq!(
             Username::parse(&"a".repeat(256)).unwrap_err(),
