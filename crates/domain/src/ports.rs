@@ -21,7 +21,6 @@ pub type Cause = Box<dyn StdError + Send + Sync>;
 
 /// The store could not answer.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub enum StoreError {
     /// The database cannot be reached, or has no connection free in time. Trying again later
     /// may work; whether a write that failed like this happened is unknown.
@@ -75,7 +74,6 @@ impl fmt::Display for UniqueField {
 
 /// A user could not be made.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub enum CreateUserError {
     /// Somebody has this username or email address already.
     #[error("the {0} is already taken")]
@@ -87,7 +85,6 @@ pub enum CreateUserError {
 
 /// Users could not be imported. Nothing was written.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub enum ImportUsersError {
     /// Some of them collide with accounts that exist. All such are listed.
     #[error("{} of the users collide with accounts that exist", .0.len())]

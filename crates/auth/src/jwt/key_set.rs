@@ -1,0 +1,155 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Algorithm, KeyError, VerifyingKey};
+
+/// Public keys by name: a snapshot that never changes.
+#[derive(Debug, Clone, Default)]
+pub struct KeySet(Arc<HashMap<String, VerifyingKey>>);
+
+/// A key of a JWK Set that was left out, and why. The others are not hurt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its place in the set, from 0.
+    pub index: usize,
+    /// What is wrong with it.
+    pub reason: KeyError,
+}
+
+impl KeySet {
+    /// Puts keys together; of two with one name the first stays.
+    pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        let mut by_kid = HashMap::new();
+        for key in keys {
+            by_kid.entry(key.kid().as_str().to_owned()).or_insert(key);
+        }
+        Self(Arc::new(by_kid))
+    }
+
+    /// Reads a JWK Set (RFC 7517 section 5) key by key: one that is broken, private or of a
+    /// kind unknown here is skipped and reported. A name that stands there twice is skipped
+    /// both times, since nobody can tell which key is meant.
+    ///
+    /// # Errors
+    /// [`KeyError::NotJson`] if the text is no JWK Set at all.
+    pub fn from_jwks(json: &[u8], allow: &[Algorithm]) -> Result<(Self, Vec<Skipped>), KeyError> {
+        let document: Value = serde_json::from_slice(json).map_err(|_| KeyError::NotJson)?;
+        let entries = document
+            .get("keys")
+            .and_then(Value::as_array)
+            .ok_or(KeyError::NotJson)?;
+        let mut keys: HashMap<String, VerifyingKey> = HashMap::new();
+        let mut skipped = Vec::new();
+        let mut uses: HashMap<&str, usize> = HashMap::new();
+        for kid in entries
+            .iter()
+            .filter_map(|entry| entry.get("kid")?.as_str())
+        {
+            *uses.entry(kid).or_default() += 1;
+        }
+        for (index, entry) in entries.iter().enumerate() {
+            match read(entry, allow) {
+                Ok(key) if uses.get(key.kid().as_str()) == Some(&1) => {
+                    keys.insert(key.kid().as_str().to_owned(), key);
+                }
+                Ok(_) => skipped.push(Skipped {
+                    index,
+                    reason: KeyError::DuplicateKid,
+                }),
+                Err(reason) => skipped.push(Skipped { index, reason }),
+            }
+        }
+        Ok((Self(Arc::new(keys)), skipped))
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn find(&self, kid: &str) -> Option<&VerifyingKey> {
+        self.0.get(kid)
+    }
+}
+
+fn read(entry: &Value, allow: &[Algorithm]) -> Result<VerifyingKey, KeyError> {
+    let key = VerifyingKey::from_jwk_object(entry.as_object().ok_or(KeyError::NotJson)?)?;
+    match key.algorithm() {
+        Some(algorithm) if allow.contains(&algorithm) => Ok(key),
+        _ => Err(KeyError::NotAllowed),
+    }
+}
+
+/// Where a verifier finds keys.
+pub trait KeySource: Send + Sync + 'static {
+    /// The keys at this moment. MUST neither block nor do I/O.
+    fn snapshot(&self) -> KeySet;
+}
+
+impl KeySource for KeySet {
+    fn snapshot(&self) -> KeySet {
+        self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwt::SigningKey;
+
+    fn jwks(keys: &[String]) -> Vec<u8> {
+        format!("{{\"keys\":[{}]}}", keys.join(",")).into_bytes()
+    }
+
+    #[test]
+    fn one_broken_key_does_not_hurt_the_others() {
+        let good = SigningKey::generate(Algorithm::EdDsa).unwrap();
+        let keys = [
+            r#"{"kty":"AKP","kid":"pq","alg":"ML-DSA-44","pub":"AA"}"#.to_owned(),
+            r#"{"kty":"OKP","crv":"Ed25519","kid":7,"x":"AA"}"#.to_owned(),
+            r#"{"kty":"oct","kid":"secret","k":"AAAA"}"#.to_owned(),
+            "7".to_owned(),
+            good.public_jwk(),
+        ];
+        let (set, skipped) = KeySet::from_jwks(&jwks(&keys), &Algorithm::ALL).unwrap();
+        assert_eq!(set.len(), 1);
+        assert!(set.find(good.kid().as_str()).is_some());
+        assert_eq!(
+            skipped.iter().map(|s| s.index).collect::<Vec<_>>(),
+            [0, 1, 2, 3]
+        );
+        assert_eq!(skipped[2].reason, KeyError::Private);
+    }
+
+    #[test]
+    fn a_name_given_twice_names_no_key() {
+        let key = SigningKey::generate(Algorithm::EdDsa).unwrap().public_jwk();
+        let (set, skipped) =
+            KeySet::from_jwks(&jwks(&[key.clone(), key]), &Algorithm::ALL).unwrap();
+        assert!(set.is_empty());
+        assert!(skipped.iter().all(|s| s.reason == KeyError::DuplicateKid));
+    }
+
+    #[test]
+    fn an_algorithm_that_is_not_allowed_is_skipped() {
+        let key = SigningKey::generate(Algorithm::Es256).unwrap().public_jwk();
+        let (set, skipped) = KeySet::from_jwks(&jwks(&[key]), &[Algorithm::EdDsa]).unwrap();
+        assert!(set.is_empty());
+        assert_eq!(skipped[0].reason, KeyError::NotAllowed);
+    }
+
+    #[test]
+    fn what_is_no_key_set_is_an_error() {
+        for bad in ["", "[]", "{}", r#"{"keys":{}}"#] {
+            let refused = KeySet::from_jwks(bad.as_bytes(), &Algorithm::ALL).unwrap_err();
+            assert_eq!(refused, KeyError::NotJson, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why a password could be neither hashed nor checked. Repeats nothing of password or hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PasswordError {
+    /// Every arena is at work and the queue is full, or did not move in time.
+    #[error("too many passwords are being checked just now")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The stored text is damaged.
+    #[error("the stored password hash is malformed: {0}")]
+    Corrupt(&'static str),
+    /// The stored text is of a scheme that is not checked here.
+    #[error(
+        "the stored password hash is of a scheme that is not supported: argon2 ($argon2id$, \
+         $argon2i$, $argon2d$) and bcrypt ($2a$, $2b$, $2y$) are"
+    )]
+    UnsupportedScheme,
+    /// Checking it would cost more than any check may: whoever can write to the store must not
+    /// be able to stop the service.
+    #[error("the stored password hash costs more than is allowed: {0}")]
+    LimitExceeded(&'static str),
+    /// The library failed.
+    #[error("the password could not be hashed")]
+    Internal,
+}
