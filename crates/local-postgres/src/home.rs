@@ -1,0 +1,166 @@
+//! The folder that a cluster and everything about it lives in.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use crate::account::Account;
+use crate::{Durability, LocalPostgresError};
+
+/// The longest path of a Unix socket (macOS; Linux allows four bytes more).
+const SOCKET_PATH: usize = 103;
+
+/// The name that a server gives its socket on the port it never opens.
+pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
+
+pub(crate) struct Home {
+    path: PathBuf,
+    account: Account,
+}
+
+impl Home {
+    /// Finds or makes the home of the cluster that belongs to a data directory: inside it, unless
+    /// we are root and the server's user cannot get there.
+    pub(crate) fn of(data_dir: &Path, durability: Durability) -> Result<Self, LocalPostgresError> {
+        let pointer = data_dir.join("postgres-location");
+        let path = match fs::read_to_string(&pointer) {
+            Ok(elsewhere) => PathBuf::from(elsewhere.trim_end()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => data_dir.join("postgres"),
+            Err(error) => return Err(LocalPostgresError::file(&pointer, "read")(error)),
+        };
+        let account = Account::for_cluster_in(&path)?;
+        if path.exists() {
+            return Ok(Self { path, account });
+        }
+        if account.reaches(data_dir) {
+            make_folder(&path)?;
+            account.own(&path)?;
+            return Ok(Self { path, account });
+        }
+        let path = elsewhere(durability)?;
+        account.own(&path)?;
+        fs::write(&pointer, format!("{}\n", path.display()))
+            .map_err(LocalPostgresError::file(&pointer, "written"))?;
+        Ok(Self { path, account })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn account(&self) -> Account {
+        self.account
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The superuser's password, made at the first call.
+    pub(crate) fn password(&self) -> Result<SecretString, LocalPostgresError> {
+        let path = self.file("password");
+        match fs::read_to_string(&path) {
+            Ok(password) => return Ok(password.trim_end().into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(LocalPostgresError::file(&path, "read")(error)),
+        }
+        let password = random_password().map_err(LocalPostgresError::file(&path, "made"))?;
+        self.write("password", &password)?;
+        Ok(password.into())
+    }
+
+    /// Writes a file for the server, whole or not at all.
+    pub(crate) fn write(&self, name: &str, content: &str) -> Result<(), LocalPostgresError> {
+        let (path, new) = (self.file(name), self.file(&format!("{name}.new")));
+        let written = || {
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&new)?;
+            file.write_all(content.as_bytes())?;
+            file.sync_all()
+        };
+        written().map_err(LocalPostgresError::file(&new, "written"))?;
+        self.account.own(&new)?;
+        fs::rename(&new, &path).map_err(LocalPostgresError::file(&path, "written"))
+    }
+
+    /// A folder for the server's socket: the home, unless its path is too long for one or its
+    /// file system has none.
+    pub(crate) fn socket_folder(&self) -> Result<PathBuf, LocalPostgresError> {
+        let fits = self.path.join(SOCKET).as_os_str().len() <= SOCKET_PATH;
+        if fits && can_hold_sockets(&self.path) {
+            return Ok(self.path.clone());
+        }
+        let pointer = self.file("socket-location");
+        if let Ok(kept) = fs::read_to_string(&pointer) {
+            let kept = PathBuf::from(kept.trim_end());
+            if self.is_ours_alone(&kept) {
+                return Ok(kept);
+            }
+        }
+        let folder = unique_folder(Path::new("/tmp"))?;
+        self.account.own(&folder)?;
+        self.write("socket-location", &format!("{}\n", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// In `/tmp` anybody could put a folder where ours was.
+    fn is_ours_alone(&self, folder: &Path) -> bool {
+        let (Ok(there), Ok(home)) = (fs::symlink_metadata(folder), fs::metadata(&self.path)) else {
+            return false;
+        };
+        there.is_dir() && there.uid() == home.uid() && there.mode() & 0o777 == 0o700
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), LocalPostgresError> {
+    DirBuilder::new()
+        .mode(0o700)
+        .create(path)
+        .map_err(LocalPostgresError::file(path, "made"))
+}
+
+fn elsewhere(durability: Durability) -> Result<PathBuf, LocalPostgresError> {
+    let parent = match durability {
+        Durability::Full => Path::new("/var/lib/passgate"),
+        Durability::Disposable => return unique_folder(Path::new("/tmp")),
+    };
+    fs::create_dir_all(parent).map_err(LocalPostgresError::file(parent, "made"))?;
+    unique_folder(parent)
+}
+
+fn unique_folder(parent: &Path) -> Result<PathBuf, LocalPostgresError> {
+    tempfile::Builder::new()
+        .prefix("passgate-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(parent)
+        .map(tempfile::TempDir::keep)
+        .map_err(LocalPostgresError::file(parent, "written to"))
+}
+
+fn can_hold_sockets(folder: &Path) -> bool {
+    let probe = folder.join(".probe");
+    drop(fs::remove_file(&probe));
+    let bound = UnixListener::bind(&probe).is_ok();
+    drop(fs::remove_file(&probe));
+    bound
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place of this crate that needs randomness"
+)]
+fn random_password() -> io::Result<String> {
+    let mut random = [0; 24];
+    getrandom::fill(&mut random).map_err(|_| io::Error::other("no randomness"))?;
+    Ok(random
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+}

@@ -1,0 +1,115 @@
+//! Locks between processes.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::LocalPostgresError;
+use crate::account::Account;
+use crate::program::prepare;
+
+fn open(path: &Path) -> Result<File, LocalPostgresError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(LocalPostgresError::file(path, "opened"))
+}
+
+/// Held by the one process that is starting or stopping the server.
+pub(crate) struct StartLock(#[expect(dead_code, reason = "holds the lock")] File);
+
+impl StartLock {
+    pub(crate) fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self, LocalPostgresError> {
+        let file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => return Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => waiting(),
+            Err(TryLockError::Error(error)) => {
+                return Err(LocalPostgresError::file(path, "locked")(error));
+            }
+        }
+        file.lock()
+            .map_err(LocalPostgresError::file(path, "locked"))?;
+        Ok(Self(file))
+    }
+}
+
+/// Held by every process that uses the server.
+pub(crate) struct Lease {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lease {
+    /// Waits while somebody is stopping the server.
+    pub(crate) fn take(path: &Path, account: Account) -> Result<Self, LocalPostgresError> {
+        let file = open(path)?;
+        account.own(path)?;
+        file.lock_shared()
+            .map_err(LocalPostgresError::file(path, "locked"))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Gives the lease back. `true` if nobody else has one; nobody gets one then, until the
+    /// value is dropped.
+    pub(crate) fn is_last(&self) -> Result<bool, LocalPostgresError> {
+        let locked = self.file.unlock();
+        locked.map_err(LocalPostgresError::file(&self.path, "unlocked"))?;
+        match self.file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => {
+                Err(LocalPostgresError::file(&self.path, "locked")(error))
+            }
+        }
+    }
+}
+
+/// A process that runs a command once nobody has a lease any more, whatever became of them.
+pub(crate) struct Watcher(Child);
+
+impl Watcher {
+    /// `None` where the system has no program for that.
+    pub(crate) fn start(
+        account: Account,
+        home: &Path,
+        lease: &Path,
+        then: &[&str],
+    ) -> Option<Self> {
+        ["flock", "lockf"].into_iter().find_map(|locker| {
+            let mut command = Command::new(locker);
+            prepare(&mut command, account, home);
+            if locker == "lockf" {
+                // Do not remove the file afterwards.
+                command.arg("-k");
+            }
+            command
+                .arg(lease)
+                .args(then)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                // Ctrl-C is for us, not for it.
+                .process_group(0)
+                .spawn()
+                .ok()
+                .map(Self)
+        })
+    }
+
+    /// Ends it before its time.
+    pub(crate) fn dismiss(mut self) {
+        // Failing means that it has ended by itself.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
