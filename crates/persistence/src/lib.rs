@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The stores of Passgate on PostgreSQL.
+//!
+//! [`PgStore`] keeps the contracts of `passgate_domain::ports`; [`migrations`] brings a database
+//! to the schema that it expects. Rows, domain types and errors are kept apart: what comes out of
+//! a table is checked like input, and what breaks a rule is an error that names table, column and
+//! row.
+
+pub mod migrations;
+
+mod dsn;
+mod error;
+mod import;
+mod keys;
+mod open;
+mod pool;
+mod rows;
+mod schema;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod users;
+
+pub use open::OpenError;
+pub use pool::{PgStore, PoolSettings};
+
+// Linked, not called: see Cargo.toml.
+use openssl_sys as _;
+use pq_sys as _;

@@ -1,0 +1,166 @@
+//! The schema, brought up to date.
+
+use diesel::connection::SimpleConnection;
+use diesel::migration::{Migration, MigrationSource};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Text};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use secrecy::SecretString;
+use thiserror::Error;
+
+use crate::open::{self, OpenError};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
+
+/// The advisory lock that keeps replicas apart: "passgate" in ASCII.
+const LOCK: i64 = 0x7061_7373_6761_7465;
+
+/// How long a migration waits for a lock on a table before it is given up.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+
+/// How the database's schema compares to ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaState {
+    /// It is ours.
+    Current,
+    /// It lacks so many of our migrations.
+    Behind(usize),
+    /// It has migrations that we do not know.
+    Newer(Vec<String>),
+}
+
+/// Why the schema is not ours. The database is as it was, or as the last migration that succeeded
+/// left it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// There is no connection.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A newer Passgate migrated it.
+    #[error(
+        "the database has migrations that this version of passgate does not know ({}); start the \
+         passgate that made them, or a newer one", .0.join(", ")
+    )]
+    Newer(Vec<String>),
+    /// A migration failed and was rolled back.
+    #[error("the migration {version} failed: {cause}")]
+    Failed {
+        /// Which.
+        version: String,
+        /// Why.
+        cause: String,
+    },
+    /// The migrations so far could not be read.
+    #[error("the database does not tell which migrations it has: {0}")]
+    Query(#[from] diesel::result::Error),
+}
+
+/// Runs what is missing, one migration a transaction, and returns the names of those. Any number
+/// of processes may do this at once: one does, the others wait and find nothing to do.
+///
+/// # Errors
+/// [`MigrateError`].
+pub fn migrate(url: &SecretString) -> Result<Vec<String>, MigrateError> {
+    let mut connection = open::connect(url)?;
+    diesel::sql_query("SELECT pg_advisory_lock($1)")
+        .bind::<BigInt, _>(LOCK)
+        .execute(&mut connection)?;
+    if let SchemaState::Newer(versions) = state_of(&mut connection)? {
+        return Err(MigrateError::Newer(versions));
+    }
+    connection.batch_execute(LOCK_TIMEOUT)?;
+    let pending =
+        connection
+            .pending_migrations(MIGRATIONS)
+            .map_err(|cause| MigrateError::Failed {
+                version: "list".into(),
+                cause: cause.to_string(),
+            })?;
+    let mut done = Vec::new();
+    for migration in pending {
+        let version = migration.name().to_string();
+        match connection.run_migration(&*migration) {
+            Ok(_) => done.push(version),
+            Err(cause) => {
+                return Err(MigrateError::Failed {
+                    version,
+                    cause: cause.to_string(),
+                });
+            }
+        }
+    }
+    // The lock goes with the connection.
+    Ok(done)
+}
+
+/// Compares, and changes nothing.
+///
+/// # Errors
+/// [`MigrateError`].
+pub fn state(url: &SecretString) -> Result<SchemaState, MigrateError> {
+    Ok(state_of(&mut open::connect(url)?)?)
+}
+
+#[derive(QueryableByName)]
+struct IsThere {
+    #[diesel(sql_type = Bool)]
+    is_there: bool,
+}
+
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+pub(crate) fn state_of(connection: &mut PgConnection) -> QueryResult<SchemaState> {
+    let ours = versions();
+    let IsThere { is_there } = diesel::sql_query(
+        "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS is_there",
+    )
+    .get_result(connection)?;
+    if !is_there {
+        return Ok(SchemaState::Behind(ours.len()));
+    }
+    let theirs: Vec<Version> =
+        diesel::sql_query("SELECT version FROM __diesel_schema_migrations ORDER BY version")
+            .load(connection)?;
+    let theirs: Vec<String> = theirs.into_iter().map(|row| row.version).collect();
+    let unknown: Vec<String> = theirs
+        .iter()
+        .filter(|version| !ours.contains(version))
+        .cloned()
+        .collect();
+    if !unknown.is_empty() {
+        return Ok(SchemaState::Newer(unknown));
+    }
+    match ours.len() - theirs.len() {
+        0 => Ok(SchemaState::Current),
+        lacking => Ok(SchemaState::Behind(lacking)),
+    }
+}
+
+/// The versions of our migrations, in their order.
+fn versions() -> Vec<String> {
+    let ours: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations().unwrap_or_default();
+    ours.iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect()
+}
+
+/// Undoes every migration, for the test that does them again.
+///
+/// # Errors
+/// [`MigrateError`].
+#[cfg(feature = "testing")]
+pub fn revert_all(url: &SecretString) -> Result<(), MigrateError> {
+    open::connect(url)?
+        .revert_all_migrations(MIGRATIONS)
+        .map(drop)
+        .map_err(|cause| MigrateError::Failed {
+            version: "of the way back".into(),
+            cause: cause.to_string(),
+        })
+}

@@ -1,0 +1,188 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::r2d2::R2D2Connection;
+use diesel::{Connection, PgConnection, RunQueryDsl};
+use passgate_domain::ports::StoreError;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::PgError;
+use crate::open::{self, OpenError};
+use crate::{dsn, migrations};
+
+/// How the database is used. Connections are opened when wanted, and kept.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSettings {
+    size: u32,
+    wait: Duration,
+    statement_timeout: Duration,
+}
+
+impl PoolSettings {
+    /// At most `size` connections (at least one). Whoever finds none free waits up to two
+    /// seconds; no statement runs longer than five.
+    pub fn with_size(size: usize) -> Self {
+        Self {
+            size: u32::try_from(size).unwrap_or(u32::MAX).max(1),
+            wait: Duration::from_secs(2),
+            statement_timeout: Duration::from_secs(5),
+        }
+    }
+
+    /// How long to wait for a free connection.
+    #[must_use]
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// How long a statement may run, and how long it may wait for a lock.
+    #[must_use]
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = timeout;
+        self
+    }
+}
+
+/// A connection idle for longer than this is asked whether it still lives before it is used. One
+/// in steady use is not: that would double its round trips.
+const TRUSTED: Duration = Duration::from_millis(500);
+
+struct Manager {
+    url: SecretString,
+    statement_timeout: Duration,
+}
+
+struct Pooled {
+    inner: PgConnection,
+    used: Instant,
+    is_broken: bool,
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = ManagerError;
+
+    fn connect(&self) -> Result<Pooled, ManagerError> {
+        let mut inner = PgConnection::establish(self.url.expose_secret())
+            .map_err(|error| OpenError::from_libpq(&error))?;
+        open::prepare(&mut inner, self.statement_timeout.as_millis())?;
+        Ok(Pooled {
+            inner,
+            used: Instant::now(),
+            is_broken: false,
+        })
+    }
+
+    fn is_valid(&self, connection: &mut Pooled) -> Result<(), ManagerError> {
+        if connection.used.elapsed() > TRUSTED {
+            connection.inner.ping()?;
+        }
+        Ok(())
+    }
+
+    fn has_broken(&self, connection: &mut Pooled) -> bool {
+        connection.used = Instant::now();
+        connection.is_broken || std::thread::panicking() || connection.inner.is_broken()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ManagerError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Diesel(#[from] diesel::result::Error),
+}
+
+/// Says why connections fail, which otherwise only the last caller in the queue would learn.
+#[derive(Debug)]
+struct LogErrors;
+
+impl r2d2::HandleError<ManagerError> for LogErrors {
+    fn handle_error(&self, error: ManagerError) {
+        tracing::warn!(%error, "a connection to the database failed");
+    }
+}
+
+/// The stores, on a pool of connections. Cheap to clone.
+#[derive(Clone)]
+pub struct PgStore(Arc<r2d2::Pool<Manager>>);
+
+impl PgStore {
+    /// Opens the database. Whether its schema is ours is [`migrations`]' business.
+    ///
+    /// # Errors
+    /// [`OpenError`] if a first connection fails; the database is needed at the start and may go
+    /// away later.
+    pub fn open(url: &SecretString, settings: &PoolSettings) -> Result<Self, OpenError> {
+        drop(open::connect(url)?);
+        let manager = Manager {
+            url: dsn::with_defaults(url),
+            statement_timeout: settings.statement_timeout,
+        };
+        let pool = r2d2::Pool::builder()
+            .max_size(settings.size)
+            .min_idle(Some(1))
+            .connection_timeout(settings.wait)
+            .test_on_check_out(true)
+            .error_handler(Box::new(LogErrors))
+            .build_unchecked(manager);
+        Ok(Self(Arc::new(pool)))
+    }
+
+    /// Asks the database for an answer, for a readiness check.
+    ///
+    /// # Errors
+    /// [`StoreError`] if there is none.
+    pub fn ping(&self) -> Result<(), StoreError> {
+        self.read(|connection| {
+            diesel::sql_query("SELECT 1").execute(connection)?;
+            Ok(())
+        })
+    }
+
+    /// Whether the database has our migrations and no others.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn schema(&self) -> Result<migrations::SchemaState, StoreError> {
+        self.read(|connection| Ok(migrations::state_of(connection)?))
+    }
+
+    /// Reads. A connection that turns out dead is replaced once: reading again changes nothing.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl Fn(&mut PgConnection) -> Result<T, PgError>,
+    ) -> Result<T, StoreError> {
+        match self.with(&work) {
+            Err(error) if error.is_of_connection() => Ok(self.with(&work)?),
+            result => Ok(result?),
+        }
+    }
+
+    /// Does one piece of work on one connection.
+    pub(crate) fn with<T>(
+        &self,
+        work: impl FnOnce(&mut PgConnection) -> Result<T, PgError>,
+    ) -> Result<T, PgError> {
+        let mut pooled = self
+            .0
+            .get()
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        let result = work(&mut pooled.inner);
+        if let Err(error) = &result {
+            pooled.is_broken |= error.is_of_connection();
+        }
+        result
+    }
+}
+
+impl fmt::Debug for PgStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgStore")
+            .field("pool", &self.0.state())
+            .finish()
+    }
+}

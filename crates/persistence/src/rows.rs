@@ -1,0 +1,181 @@
+//! Rows as they are in the tables, and the way to the types of the domain.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use diesel::prelude::*;
+use passgate_domain::ports::{Cause, StoreError};
+use passgate_domain::signing_key::{SigningKeyState, StoredSigningKey};
+use passgate_domain::{
+    Credentials, Email, NewUser, PasswordHash, Role, User, UserId, UserStatus, Username,
+};
+use time::OffsetDateTime;
+
+use crate::schema::{signing_keys, users};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
+pub(crate) struct UserRow {
+    id: i64,
+    username: String,
+    email: Option<String>,
+    display_name: Option<String>,
+    roles: Vec<String>,
+    disabled_at: Option<OffsetDateTime>,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl UserRow {
+    pub(crate) fn into_user(self) -> Result<User, StoreError> {
+        let row = self.id;
+        let corrupt = |column| move |cause: Cause| corrupt("users", column, &row, cause);
+        let roles: Result<BTreeSet<Role>, _> =
+            self.roles.iter().map(|role| Role::parse(role)).collect();
+        let email = self.email.as_deref().map(Email::parse).transpose();
+        Ok(User {
+            id: UserId::try_new(row).map_err(|cause| corrupt("id")(cause.into()))?,
+            username: Username::parse(&self.username)
+                .map_err(|cause| corrupt("username")(cause.into()))?,
+            email: email.map_err(|cause| corrupt("email")(cause.into()))?,
+            display_name: self.display_name,
+            roles: roles.map_err(|cause| corrupt("roles")(cause.into()))?,
+            status: match self.disabled_at {
+                None => UserStatus::Active,
+                Some(since) => UserStatus::Disabled { since },
+            },
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
+pub(crate) struct CredentialsRow {
+    #[diesel(embed)]
+    user: UserRow,
+    password_hash: String,
+}
+
+impl CredentialsRow {
+    pub(crate) fn into_credentials(self) -> Result<Credentials, StoreError> {
+        Ok(Credentials {
+            user: self.user.into_user()?,
+            password_hash: PasswordHash::new(self.password_hash),
+        })
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = users)]
+pub(crate) struct NewUserRow<'a> {
+    /// Left out, the database gives the next.
+    id: Option<i64>,
+    username: &'a str,
+    username_key: &'a str,
+    email: Option<&'a str>,
+    email_key: Option<&'a str>,
+    display_name: Option<&'a str>,
+    password_hash: &'a str,
+    roles: Vec<&'a str>,
+    disabled_at: Option<OffsetDateTime>,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl<'a> NewUserRow<'a> {
+    pub(crate) fn of(id: Option<UserId>, user: &'a NewUser, now: OffsetDateTime) -> Self {
+        Self {
+            id: id.map(UserId::get),
+            username: user.username.as_str(),
+            username_key: user.username.key(),
+            email: user.email.as_ref().map(Email::as_str),
+            email_key: user.email.as_ref().map(Email::key),
+            display_name: user.display_name.as_deref(),
+            password_hash: user.password_hash.expose(),
+            roles: user.roles.iter().map(Role::as_str).collect(),
+            disabled_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    pub(crate) fn disabled(mut self, since: OffsetDateTime) -> Self {
+        self.disabled_at = Some(since);
+        self
+    }
+}
+
+const ACTIVE: &str = "active";
+const RETIRED: &str = "retired";
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = signing_keys)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
+pub(crate) struct SigningKeyRow {
+    kid: String,
+    algorithm: String,
+    public_jwk: String,
+    sealed_private_key: Vec<u8>,
+    sealing_key_id: String,
+    state: String,
+    created_at: OffsetDateTime,
+}
+
+impl SigningKeyRow {
+    pub(crate) fn of(key: &StoredSigningKey) -> Self {
+        Self {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm.clone(),
+            public_jwk: key.public_jwk.clone(),
+            sealed_private_key: key.sealed_private_key.clone(),
+            sealing_key_id: key.sealing_key_id.clone(),
+            state: state_name(key.state).to_owned(),
+            created_at: key.created_at,
+        }
+    }
+
+    pub(crate) fn into_key(self) -> Result<StoredSigningKey, StoreError> {
+        let state = match self.state.as_str() {
+            ACTIVE => SigningKeyState::Active,
+            RETIRED => SigningKeyState::Retired,
+            other => {
+                let cause = format!("{other:?} is neither active nor retired");
+                return Err(corrupt("signing_keys", "state", &self.kid, cause.into()));
+            }
+        };
+        Ok(StoredSigningKey {
+            kid: self.kid,
+            algorithm: self.algorithm,
+            public_jwk: self.public_jwk,
+            sealed_private_key: self.sealed_private_key,
+            sealing_key_id: self.sealing_key_id,
+            state,
+            created_at: self.created_at,
+        })
+    }
+}
+
+pub(crate) const fn state_name(state: SigningKeyState) -> &'static str {
+    match state {
+        SigningKeyState::Active => ACTIVE,
+        SigningKeyState::Retired => RETIRED,
+    }
+}
+
+fn corrupt(
+    table: &'static str,
+    column: &'static str,
+    row: &dyn fmt::Display,
+    cause: Cause,
+) -> StoreError {
+    StoreError::Corrupt {
+        table,
+        column,
+        row: row.to_string(),
+        cause,
+    }
+}

@@ -1,0 +1,93 @@
+//! The schema is brought up to date once, by whoever comes first.
+
+use std::sync::Barrier;
+use std::thread;
+
+use diesel::connection::SimpleConnection;
+use passgate_persistence::migrations::{self, MigrateError, SchemaState};
+use passgate_persistence::testing::TestDatabase;
+
+#[test]
+fn of_ten_replicas_that_start_at_once_one_migrates() {
+    let database = TestDatabase::empty();
+    let barrier = Barrier::new(10);
+    let ran: Vec<usize> = thread::scope(|scope| {
+        let replicas: Vec<_> = (0..10)
+            .map(|_| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    migrations::migrate(&database.url()).unwrap().len()
+                })
+            })
+            .collect();
+        replicas
+            .into_iter()
+            .map(|replica| replica.join().unwrap())
+            .collect()
+    });
+    assert_eq!(ran.iter().filter(|count| **count > 0).count(), 1, "{ran:?}");
+    assert_eq!(
+        migrations::state(&database.url()).unwrap(),
+        SchemaState::Current
+    );
+}
+
+#[test]
+fn every_migration_can_be_undone_and_done_again() {
+    let database = TestDatabase::new();
+    migrations::revert_all(&database.url()).unwrap();
+    let all = migrations::migrate(&database.url()).unwrap();
+    assert_eq!(
+        migrations::state(&database.url()).unwrap(),
+        SchemaState::Current
+    );
+    assert_eq!(all.len(), 2);
+}
+
+#[test]
+fn looking_at_an_empty_database_leaves_it_empty() {
+    let database = TestDatabase::empty();
+    for _ in 0..2 {
+        assert_eq!(
+            migrations::state(&database.url()).unwrap(),
+            SchemaState::Behind(2)
+        );
+    }
+}
+
+#[test]
+fn a_newer_schema_is_named_and_left_alone() {
+    let database = TestDatabase::new();
+    database
+        .connect()
+        .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001')")
+        .unwrap();
+    let newer = vec!["99990101000001".to_owned()];
+    assert_eq!(
+        migrations::state(&database.url()).unwrap(),
+        SchemaState::Newer(newer)
+    );
+    let error = migrations::migrate(&database.url()).unwrap_err();
+    assert!(matches!(error, MigrateError::Newer(_)), "{error:?}");
+    assert!(error.to_string().contains("99990101000001"), "{error}");
+}
+
+#[test]
+fn a_migration_that_fails_changes_nothing_and_is_named() {
+    let database = TestDatabase::empty();
+    database
+        .connect()
+        .batch_execute("CREATE TABLE signing_keys (mine text)")
+        .unwrap();
+    let error = migrations::migrate(&database.url()).unwrap_err();
+    assert!(error.to_string().contains("signing_keys"), "{error}");
+    assert_eq!(
+        migrations::state(&database.url()).unwrap(),
+        SchemaState::Behind(1)
+    );
+    database
+        .connect()
+        .batch_execute("DROP TABLE signing_keys")
+        .unwrap();
+    assert_eq!(migrations::migrate(&database.url()).unwrap().len(), 1);
+}

@@ -1,0 +1,225 @@
+//! The pool under a database that is not always there.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use passgate_domain::ports::{StoreError, UserPage, UserStore};
+use passgate_domain::testing::new_user;
+use passgate_domain::{UserStatus, Username};
+use passgate_local_postgres::testing::admin_url;
+use passgate_persistence::testing::TestDatabase;
+use passgate_persistence::{OpenError, PgStore, PoolSettings};
+use secrecy::{ExposeSecret, SecretString};
+use time::macros::datetime;
+
+const PAGE: UserPage = UserPage {
+    after: None,
+    limit: 10,
+};
+
+fn open(url: &str) -> Result<PgStore, OpenError> {
+    PgStore::open(&SecretString::from(url), &PoolSettings::with_size(1))
+}
+
+fn end_sessions(database: &TestDatabase) {
+    database
+        .connect()
+        .batch_execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .unwrap();
+}
+
+#[test]
+fn a_read_outlives_the_end_of_its_connection() {
+    let database = TestDatabase::new();
+    let store = PgStore::open(&database.url(), &PoolSettings::with_size(1)).unwrap();
+    store.ping().unwrap();
+    for _ in 0..3 {
+        end_sessions(&database);
+        assert!(store.list_users(PAGE).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_write_on_a_dead_connection_is_unavailable_once_and_not_forever() {
+    let database = TestDatabase::new();
+    let store = PgStore::open(&database.url(), &PoolSettings::with_size(1)).unwrap();
+    let now = datetime!(2026-11-01 12:00 UTC);
+    let matt = store.create_user(&new_user("matt"), now).unwrap();
+    end_sessions(&database);
+    let disable = || store.set_status(matt.id, UserStatus::Disabled { since: now }, now);
+    match disable() {
+        Err(StoreError::Unavailable(_)) => assert!(disable().unwrap().is_some()),
+        outcome => assert!(outcome.unwrap().is_some()),
+    }
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_given_up() {
+    let database = TestDatabase::new();
+    let settings = PoolSettings::with_size(2).statement_timeout(Duration::from_millis(100));
+    let store = PgStore::open(&database.url(), &settings).unwrap();
+    let mut holder = database.connect();
+    holder
+        .batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        .unwrap();
+    let error = store
+        .find_credentials(&Username::parse("matt").unwrap())
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    holder.batch_execute("ROLLBACK").unwrap();
+    assert!(
+        store
+            .find_credentials(&Username::parse("matt").unwrap())
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[test]
+fn with_every_connection_in_use_the_answer_is_unavailable() {
+    let database = TestDatabase::new();
+    let settings = PoolSettings::with_size(1)
+        .wait(Duration::from_millis(100))
+        .statement_timeout(Duration::from_secs(20));
+    let store = PgStore::open(&database.url(), &settings).unwrap();
+    let mut holder = database.connect();
+    holder
+        .batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        .unwrap();
+    thread::scope(|scope| {
+        let (done, is_done) = mpsc::channel();
+        let waiting = &store;
+        scope.spawn(move || done.send(waiting.list_users(PAGE).is_ok()).unwrap());
+        // Until the one connection is in use this answers well.
+        let error = loop {
+            if let Err(error) = store.ping() {
+                break error;
+            }
+        };
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        holder.batch_execute("ROLLBACK").unwrap();
+        assert!(is_done.recv().unwrap());
+    });
+}
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+#[test]
+fn connections_say_who_they_are() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    store.ping().unwrap();
+    let names: Vec<Setting> = diesel::sql_query(
+        "SELECT DISTINCT application_name AS name FROM pg_stat_activity
+         WHERE datname = current_database()",
+    )
+    .load(&mut database.connect())
+    .unwrap();
+    let names: Vec<&str> = names.iter().map(|setting| setting.name.as_str()).collect();
+    assert_eq!(names, ["passgate"]);
+}
+
+/// Of several hosts libpq takes the first that can be written to.
+#[test]
+fn a_url_of_several_hosts_finds_the_one_that_takes_writes() {
+    let database = TestDatabase::new();
+    // A port that nobody answers on.
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let url = database.url();
+    let Some((credentials, host)) = local_parts(url.expose_secret()) else {
+        println!("skipped: the tests' server is not the private one");
+        return;
+    };
+    let several = format!(
+        "postgresql://{credentials}@/{name}?host=127.0.0.1,{host}&port={closed},5432\
+         &target_session_attrs=read-write",
+        name = database.name()
+    );
+    let store = open(&several).unwrap();
+    store
+        .create_user(&new_user("matt"), datetime!(2026-11-01 12:00 UTC))
+        .unwrap();
+}
+
+/// `postgresql://CREDENTIALS@/...?host=FOLDER&...`
+fn local_parts(url: &str) -> Option<(&str, &str)> {
+    let (credentials, rest) = url.strip_prefix("postgresql://")?.split_once("@/")?;
+    let host = rest.split_once("?host=")?.1.split('&').next()?;
+    Some((credentials, host))
+}
+
+#[test]
+fn what_is_wrong_with_a_url_is_said_without_the_password() {
+    let admin = admin_url();
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let unreachable = open(&format!("postgres://u:topsecret@127.0.0.1:{closed}/d")).unwrap_err();
+    assert!(
+        matches!(unreachable, OpenError::Unreachable(_)),
+        "{unreachable:?}"
+    );
+    let separator = if admin.expose_secret().contains('?') {
+        '&'
+    } else {
+        '?'
+    };
+    let missing = open(&format!(
+        "{}{separator}dbname=no_such_db",
+        admin.expose_secret()
+    ))
+    .unwrap_err();
+    assert!(matches!(missing, OpenError::NoDatabase(_)), "{missing:?}");
+    assert!(missing.to_string().contains("no_such_db"), "{missing}");
+    let malformed = open("postgres://u:top/secret@host:5432/d").unwrap_err();
+    for error in [&unreachable, &missing, &malformed] {
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+    if let Some((_, host)) = local_parts(admin.expose_secret()) {
+        let refused = open(&format!(
+            "postgres://passgate:topsecret@/postgres?host={host}"
+        ))
+        .unwrap_err();
+        assert!(matches!(refused, OpenError::Refused(_)), "{refused:?}");
+        assert!(!refused.to_string().contains("topsecret"));
+    }
+}
+
+#[test]
+fn a_database_of_another_encoding_is_refused_with_the_way_to_make_one() {
+    let database = TestDatabase::empty();
+    let latin = format!("{}_latin", database.name());
+    database
+        .connect()
+        .batch_execute(&format!(
+            "CREATE DATABASE {latin} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        ))
+        .unwrap();
+    let url = format!("{}&dbname={latin}", database.url().expose_secret());
+    let error = passgate_persistence::migrations::migrate(&url.into()).unwrap_err();
+    database
+        .connect()
+        .batch_execute(&format!("DROP DATABASE {latin} WITH (FORCE)"))
+        .unwrap();
+    assert!(error.to_string().contains("UTF8"), "{error}");
+}

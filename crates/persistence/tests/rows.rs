@@ -1,0 +1,94 @@
+//! What somebody else wrote into our tables.
+
+use diesel::connection::SimpleConnection;
+use passgate_domain::ports::{SigningKeyStore, StoreError, UserPage, UserStore};
+use passgate_domain::testing::{new_user, signing_key};
+use passgate_persistence::testing::TestDatabase;
+use time::macros::datetime;
+
+#[test]
+fn a_row_that_breaks_a_rule_is_named_and_not_passed_on() {
+    for (column, value) in [
+        ("username", r"E'a\x07b'"),
+        ("email", "'no address'"),
+        ("roles", "'{\"\"}'"),
+    ] {
+        let database = TestDatabase::new();
+        let store = database.store();
+        let mut user = new_user("matt");
+        user.email = passgate_domain::Email::parse("matt@example.com").ok();
+        store
+            .create_user(&user, datetime!(2026-11-01 12:00 UTC))
+            .unwrap();
+        database
+            .connect()
+            .batch_execute(&format!("UPDATE users SET {column} = {value}"))
+            .unwrap();
+        let error = store
+            .list_users(UserPage {
+                after: None,
+                limit: 1,
+            })
+            .unwrap_err();
+        let StoreError::Corrupt {
+            table,
+            column: named,
+            row,
+            ..
+        } = error
+        else {
+            unreachable!("{error:?}")
+        };
+        assert_eq!((table, named, row.as_str()), ("users", column, "1"));
+    }
+}
+
+#[test]
+fn the_database_refuses_what_no_release_of_ours_writes() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    store
+        .create_user(&new_user("matt"), datetime!(2026-11-01 12:00 UTC))
+        .unwrap();
+    store
+        .install_signing_key(&signing_key("k1", "EdDSA"))
+        .unwrap();
+    for statement in [
+        "UPDATE users SET id = 0",
+        "UPDATE users SET username = ''",
+        "UPDATE users SET email = 'a@b.c'",
+        "UPDATE users SET password_hash = ''",
+        "UPDATE users SET roles = '{NULL}'",
+        "UPDATE signing_keys SET state = 'compromised'",
+        "UPDATE signing_keys SET kid = ''",
+    ] {
+        assert!(
+            database.connect().batch_execute(statement).is_err(),
+            "{statement}"
+        );
+    }
+}
+
+#[test]
+fn a_large_import_is_one_change() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let users: Vec<passgate_domain::ImportedUser> = (1..=2500)
+        .map(|number| passgate_domain::ImportedUser {
+            id: passgate_domain::UserId::try_new(number * 2).ok(),
+            user: new_user(&format!("user{number}")),
+            active: true,
+        })
+        .collect();
+    let mut told = Vec::new();
+    let now = datetime!(2026-11-01 12:00 UTC);
+    let summary = store
+        .import_users(&users, now, &mut |done| told.push(done))
+        .unwrap();
+    assert_eq!(summary.created, 2500);
+    assert_eq!(told, [0, 1000, 2000, 2500]);
+    let next = store.create_user(&new_user("next"), now).unwrap();
+    assert_eq!(next.id.get(), 5001);
+    let again = store.import_users(&users, now, &mut |_| ()).unwrap();
+    assert_eq!((again.created, again.unchanged), (0, 2500));
+}
