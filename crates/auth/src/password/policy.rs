@@ -3,7 +3,7 @@ use thiserror::Error;
 
 /// What a new password has to be, after NIST SP 800-63B-4 section 3.1.1: long, and not the
 /// username. Nothing is said about digits and punctuation, which make passwords worse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The fewest characters (Unicode scalar values).
     pub min_chars: usize,

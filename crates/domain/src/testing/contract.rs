@@ -1,4 +1,4 @@
-//! The contract of the [ports](crate::ports), a rule a function. [`store_contract!`] makes a
+//! The contract of the [ports](crate::ports), a rule a function. [`store_contract!`](crate::store_contract) makes a
 //! test of each.
 
 #![expect(

@@ -1,0 +1,149 @@
+//! The command line.
+
+mod healthcheck;
+mod import;
+mod keys;
+mod output;
+mod prompt;
+mod users;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use utoipa::OpenApi;
+
+use crate::config::{DatabaseArgs, ServeArgs};
+use crate::database::{Database, Migrate};
+use crate::failure::Failure;
+use crate::openapi::ApiDoc;
+use crate::{server, telemetry};
+
+/// Passgate: people log in with a password, services get JSON Web Tokens.
+///
+/// Without a command it serves, on `http://127.0.0.1:8000` and a private `PostgreSQL` in `.passgate`
+/// that it sets up itself. Every flag is also an environment variable, shown beside it.
+#[derive(Debug, Parser)]
+#[command(name = "passgate", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve HTTP (what happens without a command, too).
+    Serve(Box<ServeArgs>),
+    /// Bring the database's schema up to date, and tell what was done.
+    Migrate(DatabaseArgs),
+    /// Make, show, change and import users.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// Show the keys that sign tokens.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Print the `OpenAPI` description of the HTTP interface.
+    Openapi,
+    /// Ask a running server whether it is ready; the exit code tells.
+    Healthcheck(HealthcheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct HealthcheckArgs {
+    /// The address that the server listens on.
+    #[arg(
+        long,
+        env = "PASSGATE_LISTEN",
+        default_value = "127.0.0.1:8000",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        None => server::serve(&cli.serve),
+        Some(Command::Serve(args)) => server::serve(&args),
+        Some(command) => {
+            telemetry::start(telemetry::LogFormat::Pretty, "warn");
+            run(command)
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Where standard error is closed, there is nobody to tell.
+            drop(writeln!(io::stderr(), "passgate: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => server::serve(&args),
+        Command::Migrate(args) => migrate(&args),
+        Command::Users(command) => users::run(command),
+        Command::Keys(command) => keys::run(command),
+        Command::Openapi => output::line(&ApiDoc::openapi().to_pretty_json()?),
+        Command::Healthcheck(args) => healthcheck::run(args.listen),
+    }
+}
+
+fn migrate(args: &DatabaseArgs) -> Result<(), Failure> {
+    let (database, applied) = Database::migrate(args)?;
+    if applied.is_empty() {
+        output::line("The schema is up to date.")?;
+    }
+    for version in applied {
+        output::line(&format!("Applied {version}."))?;
+    }
+    database.close()
+}
+
+/// Opens the database for a command, closes it afterwards whatever the command does.
+fn with_database<T>(
+    args: &DatabaseArgs,
+    work: impl FnOnce(&Database) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let database = Database::open(args, Migrate::First, 1)?;
+    let outcome = work(&database);
+    let closed = database.close();
+    outcome.and_then(|value| closed.map(|()| value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_of_the_server_has_its_variable() {
+        let command = Cli::command();
+        for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+            let Some(flag) = arg
+                .get_long()
+                .filter(|flag| !matches!(*flag, "help" | "version"))
+            else {
+                continue;
+            };
+            let variable = format!("PASSGATE_{}", flag.replace('-', "_").to_uppercase());
+            assert_eq!(
+                arg.get_env().and_then(|name| name.to_str()),
+                Some(&*variable),
+                "{flag}"
+            );
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use std::collections::{BTreeSet, HashMap};
+
+use passgate_auth::password::Passwords;
+use passgate_domain::{Email, ImportedUser, NewUser, PasswordHash, Role, UserId, Username};
+
+use crate::handlers::users::is_display_name;
+
+/// The columns that mean something, as FastAPI apps commonly name them.
+pub(super) const KNOWN_COLUMNS: [&str; 15] = [
+    "id",
+    "username",
+    "email",
+    "hashed_password",
+    "password_hash",
+    "display_name",
+    "full_name",
+    "first_name",
+    "last_name",
+    "role",
+    "roles",
+    "disabled",
+    "is_active",
+    "is_admin",
+    "is_superuser",
+];
+
+/// Makes a user of a line's fields.
+pub(super) fn user(
+    fields: &HashMap<String, String>,
+    passwords: &Passwords,
+) -> Result<ImportedUser, String> {
+    let get = |column: &str| fields.get(column).map(String::as_str);
+    let id = get("id").map(id).transpose()?;
+    let username = get("username").ok_or("the username is missing")?;
+    let username = Username::parse(username)
+        .map_err(|error| format!("the username cannot be taken: {error}"))?;
+    let email = get("email")
+        .map(Email::parse)
+        .transpose()
+        .map_err(|error| format!("the email cannot be taken: {error}"))?;
+    let hash = get("hashed_password")
+        .or(get("password_hash"))
+        .ok_or("the hashed_password is missing")?;
+    let password_hash = PasswordHash::new(hash.to_owned());
+    passwords
+        .inspect(&password_hash)
+        .map_err(|error| format!("the hashed_password cannot be taken: {error}"))?;
+    let user = NewUser {
+        username,
+        email,
+        display_name: display_name(&get)?,
+        roles: roles(&get)?,
+        password_hash,
+    };
+    Ok(ImportedUser {
+        id,
+        user,
+        active: active(&get)?,
+    })
+}
+
+fn id(text: &str) -> Result<UserId, String> {
+    text.parse()
+        .ok()
+        .and_then(|number| UserId::try_new(number).ok())
+        .ok_or_else(|| "the id is not a whole number from 1 on".to_owned())
+}
+
+fn display_name<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Result<Option<String>, String> {
+    let joined = || {
+        let parts: Vec<&str> = [get("first_name"), get("last_name")]
+            .into_iter()
+            .flatten()
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    };
+    let name = get("display_name")
+        .or(get("full_name"))
+        .map(str::to_owned)
+        .or_else(joined);
+    match name {
+        Some(name) if !is_display_name(&name) => {
+            Err("the display name has more than 255 bytes or a control character".to_owned())
+        }
+        name => Ok(name),
+    }
+}
+
+fn roles<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Result<BTreeSet<Role>, String> {
+    let listed = get("roles").or(get("role")).unwrap_or_default();
+    // `{a,b}` is how PostgreSQL writes an array.
+    let listed = listed.trim_start_matches('{').trim_end_matches('}');
+    let words = listed
+        .split([' ', ',', ';'])
+        .filter(|word| !word.is_empty());
+    let mut roles = words
+        .map(Role::parse)
+        .collect::<Result<BTreeSet<Role>, _>>()
+        .map_err(|error| format!("a role cannot be taken: {error}"))?;
+    for column in ["is_admin", "is_superuser"] {
+        if get(column).map(|text| truth(column, text)).transpose()? == Some(true) {
+            roles.insert(Role::admin());
+        }
+    }
+    Ok(roles)
+}
+
+fn active<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Result<bool, String> {
+    let disabled = get("disabled")
+        .map(|text| truth("disabled", text))
+        .transpose()?;
+    let active = get("is_active")
+        .map(|text| truth("is_active", text))
+        .transpose()?;
+    Ok(!disabled.unwrap_or(false) && active.unwrap_or(true))
+}
+
+fn truth(column: &str, text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "t" | "true" | "y" | "yes" => Ok(true),
+        "0" | "f" | "false" | "n" | "no" => Ok(false),
+        _ => Err(format!("the {column} is neither true nor false")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "$2b$12$gsCNbRD1uwp7hc6h.VVzb.AvVuQ3Y8qYzTMBqrDTJHUgjmGzJ3zW.";
+
+    fn parse(extra: &[(&str, &str)]) -> Result<ImportedUser, String> {
+        let mut fields: HashMap<String, String> = [("username", "matt"), ("hashed_password", HASH)]
+            .map(|(column, value)| (column.to_owned(), value.to_owned()))
+            .into();
+        fields.extend(
+            extra
+                .iter()
+                .map(|(c, v)| ((*c).to_owned(), (*v).to_owned())),
+        );
+        let passwords = Passwords::builder().arenas(1).build().unwrap();
+        user(&fields, &passwords)
+    }
+
+    #[test]
+    fn a_row_of_the_tutorials_table_is_understood() {
+        let user = parse(&[
+            ("id", "1"),
+            ("email", "matt@example.com"),
+            ("first_name", "Matt"),
+            ("last_name", "Hatter"),
+            ("is_active", "1"),
+            ("role", "admin"),
+        ])
+        .unwrap();
+        assert_eq!(user.id.unwrap().get(), 1);
+        assert_eq!(user.user.display_name.as_deref(), Some("Matt Hatter"));
+        assert_eq!(user.user.roles, [Role::admin()].into());
+        assert!(user.active);
+    }
+
+    #[test]
+    fn either_way_of_disabling_disables() {
+        assert!(!parse(&[("disabled", "true")]).unwrap().active);
+        assert!(!parse(&[("is_active", "f")]).unwrap().active);
+        assert!(parse(&[("disabled", "0")]).unwrap().active);
+        assert!(parse(&[("disabled", "maybe")]).is_err());
+    }
+
+    #[test]
+    fn an_array_of_postgres_is_a_list_of_roles() {
+        let roles = parse(&[("roles", "{editor,admin}")]).unwrap().user.roles;
+        assert_eq!(roles.len(), 2);
+    }
+}

@@ -1,0 +1,230 @@
+//! Every setting: a flag, an environment variable of the same name, and a default that works.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use passgate_auth::jwt::Algorithm;
+use passgate_auth::password::Cost;
+use secrecy::SecretString;
+
+use crate::telemetry::LogFormat;
+
+/// Where users and keys are kept.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseArgs {
+    /// The `PostgreSQL` database, as a URL or a libpq connection string [env: also `DATABASE_URL`].
+    ///
+    /// Left out, Passgate runs a private `PostgreSQL` of its own in the data directory. Several
+    /// hosts are fine: `postgresql://a,b/passgate?target_session_attrs=read-write`
+    #[arg(
+        long,
+        env = "PASSGATE_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub database_url: Option<SecretString>,
+
+    /// The older name of the same variable, which other tools set.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        hide = true,
+        value_name = "URL"
+    )]
+    pub fallback_database_url: Option<SecretString>,
+
+    /// Where the private `PostgreSQL` and the secret that it needs are kept.
+    #[arg(
+        long,
+        env = "PASSGATE_DATA_DIR",
+        default_value = ".passgate",
+        value_name = "DIR"
+    )]
+    pub data_dir: PathBuf,
+}
+
+impl DatabaseArgs {
+    /// The database to use, unless it is the private one.
+    pub fn url(&self) -> Option<&SecretString> {
+        self.database_url
+            .as_ref()
+            .or(self.fallback_database_url.as_ref())
+    }
+}
+
+/// What encrypts the signing keys.
+#[derive(Debug, Clone, Args)]
+pub struct SecretArgs {
+    /// Encrypts the signing keys in the database: at least 32 bytes, for example from
+    /// `openssl rand -base64 32`. With the private `PostgreSQL` one is made at the first start
+    /// and kept in the data directory.
+    #[arg(
+        long,
+        env = "PASSGATE_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub secret: Option<SecretString>,
+}
+
+/// Whether anybody may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Registration {
+    /// `POST /users` is there for everybody.
+    Open,
+    /// Only administrators make accounts.
+    Closed,
+}
+
+/// How tokens are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum JwtAlgorithm {
+    /// Ed25519: small and fast; the choice unless a client cannot verify it.
+    #[value(name = "EdDSA")]
+    EdDsa,
+    /// ECDSA on P-256, for clients without Ed25519.
+    #[value(name = "ES256")]
+    Es256,
+    /// RSA, for the oldest clients. Signing costs some fifty times as much.
+    #[value(name = "RS256")]
+    Rs256,
+    /// One secret shared with every service that verifies; needs `--jwt-secret`.
+    #[value(name = "HS256")]
+    Hs256,
+}
+
+impl JwtAlgorithm {
+    /// The algorithm of a key pair; none for a shared secret.
+    pub fn asymmetric(self) -> Option<Algorithm> {
+        match self {
+            Self::EdDsa => Some(Algorithm::EdDsa),
+            Self::Es256 => Some(Algorithm::Es256),
+            Self::Rs256 => Some(Algorithm::Rs256),
+            Self::Hs256 => None,
+        }
+    }
+}
+
+/// What makes and stores passwords.
+#[derive(Debug, Clone, Args)]
+pub struct PasswordArgs {
+    /// The cost of a password hash: memory in KiB, passes, lanes (argon2id, RFC 9106).
+    #[arg(
+        long,
+        env = "PASSGATE_ARGON2",
+        default_value = "m=19456,t=2,p=1",
+        value_name = "COST"
+    )]
+    pub argon2: Cost,
+
+    /// How many passwords are hashed at once; more than there are cores slows all of them
+    /// [default: the number of cores].
+    #[arg(long, env = "PASSGATE_HASH_ARENAS", value_name = "N")]
+    pub hash_arenas: Option<usize>,
+
+    /// The fewest characters of a new password (NIST SP 800-63B-4).
+    #[arg(long, env = "PASSGATE_PASSWORD_MIN_LENGTH", default_value_t = 12, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub password_min_length: u16,
+}
+
+/// The settings of the server.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+
+    /// The secret.
+    #[command(flatten)]
+    pub secret: SecretArgs,
+
+    /// The passwords.
+    #[command(flatten)]
+    pub passwords: PasswordArgs,
+
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(
+        long,
+        env = "PASSGATE_LISTEN",
+        default_value = "127.0.0.1:8000",
+        value_name = "ADDRESS"
+    )]
+    pub listen: SocketAddr,
+
+    /// The `iss` of every token: the URL that clients know this server by [default: the URL
+    /// listened on].
+    #[arg(long, env = "PASSGATE_ISSUER", value_name = "URL")]
+    pub issuer: Option<String>,
+
+    /// The `aud` of every token: the services that it is for [default: the issuer].
+    #[arg(long, env = "PASSGATE_AUDIENCE", value_name = "NAME")]
+    pub audience: Option<String>,
+
+    /// How long an access token lives: 1s to 24h.
+    #[arg(long, env = "PASSGATE_ACCESS_TOKEN_TTL", default_value = "25m", value_name = "TIME",
+          value_parser = humantime::parse_duration)]
+    pub access_token_ttl: Duration,
+
+    /// How tokens are signed.
+    #[arg(
+        long,
+        env = "PASSGATE_JWT_ALGORITHM",
+        default_value = "EdDSA",
+        value_name = "ALGORITHM"
+    )]
+    pub jwt_algorithm: JwtAlgorithm,
+
+    /// The secret shared with verifying services, for HS256: at least 32 bytes.
+    #[arg(
+        long,
+        env = "PASSGATE_JWT_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub jwt_secret: Option<SecretString>,
+
+    /// Whether anybody may make an account with `POST /users`.
+    #[arg(
+        long,
+        env = "PASSGATE_REGISTRATION",
+        default_value = "open",
+        value_name = "WHO"
+    )]
+    pub registration: Registration,
+
+    /// Threads that serve requests [default: the number of cores].
+    #[arg(long, env = "PASSGATE_WORKERS", value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+
+    /// Start only if the database has every migration already; see `passgate migrate`.
+    #[arg(long, env = "PASSGATE_NO_MIGRATE")]
+    pub no_migrate: bool,
+
+    /// How long a shutdown waits for what is under way.
+    #[arg(long, env = "PASSGATE_SHUTDOWN_TIMEOUT", default_value = "30s", value_name = "TIME",
+          value_parser = humantime::parse_duration)]
+    pub shutdown_timeout: Duration,
+
+    /// How log lines look; they go to standard error.
+    #[arg(
+        long,
+        env = "PASSGATE_LOG_FORMAT",
+        default_value = "auto",
+        value_name = "FORMAT"
+    )]
+    pub log_format: LogFormat,
+
+    /// What is logged: a level, or levels by module, as in `warn,passgate_api=debug`.
+    #[arg(
+        long,
+        env = "PASSGATE_LOG",
+        default_value = "info,actix_server=warn",
+        value_name = "FILTER"
+    )]
+    pub log: String,
+}

@@ -1,0 +1,376 @@
+//! Every error that leaves over HTTP, and the one place where its status is chosen.
+//!
+//! No `match` here has a wildcard arm: a new variant anywhere below does not compile until
+//! somebody decides its status. Causes are logged once, with the request id, and never sent.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use passgate_auth::flows::{LogInError, RegisterError};
+use passgate_auth::jwt::VerifyError;
+use passgate_auth::password::PasswordError;
+use passgate_domain::ports::{Cause, StoreError, UniqueField};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How long clients are told to wait when the database is away, in seconds.
+const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// A field of a request that cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field's name.
+    pub field: &'static str,
+    /// A word for programs.
+    pub code: &'static str,
+    /// A sentence for people. Never repeats the value.
+    pub message: String,
+}
+
+/// An error as the caller sees it.
+#[derive(Debug)]
+pub enum ApiError {
+    /// The log-in failed, and nobody is told why.
+    IncorrectUsernameOrPassword,
+    /// The request breaks the rules of its OAuth grant.
+    InvalidRequest(Cow<'static, str>),
+    /// The `grant_type` is none of ours.
+    UnsupportedGrantType,
+    /// The scope is malformed, unknown, or not the user's to have.
+    InvalidScope(String),
+    /// The client's own credentials are malformed.
+    InvalidClient(&'static str),
+    /// The body is not what its content type says, or lacks something.
+    Malformed(String),
+    /// Fields that cannot be taken; all of them at once.
+    Validation(Vec<FieldError>),
+    /// Somebody else has it.
+    Taken(UniqueField),
+    /// Accounts are made by administrators only.
+    RegistrationClosed,
+    /// There is no token where one is needed.
+    NotAuthenticated,
+    /// The token is not good (any more).
+    Token(VerifyError),
+    /// The token's user is gone or disabled.
+    TokenUserGone,
+    /// There is nothing at this path.
+    NotFound,
+    /// The path has other methods.
+    MethodNotAllowed {
+        /// The methods it has, as an `Allow` header lists them.
+        allow: &'static str,
+    },
+    /// The body is of another type.
+    UnsupportedMediaType {
+        /// The type that the path takes.
+        expected: &'static str,
+    },
+    /// The body is too long.
+    BodyTooLarge {
+        /// How long it may be, in bytes.
+        limit: usize,
+    },
+    /// The header fields are too long.
+    HeadersTooLarge {
+        /// How long they may be together, in bytes.
+        limit: usize,
+    },
+    /// The body did not arrive in time.
+    BodyTimeout,
+    /// Not now: try again later.
+    Unavailable {
+        /// What is missing, for the caller.
+        what: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+        /// Why, for the log.
+        cause: Option<Cause>,
+    },
+    /// A fault of ours.
+    Internal(Cause),
+}
+
+/// An error in the parts that both body formats are made of.
+pub(crate) struct Parts {
+    pub(crate) status: StatusCode,
+    /// RFC 6749's `error`, where the path is an OAuth endpoint.
+    pub(crate) oauth: &'static str,
+    pub(crate) detail: Cow<'static, str>,
+    pub(crate) errors: Vec<FieldError>,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Parts {
+    fn new(status: StatusCode, oauth: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            oauth,
+            detail: detail.into(),
+            errors: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+}
+
+impl ApiError {
+    /// The status and everything else that the caller gets to see.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table: one arm an error, all in one place"
+    )]
+    pub(crate) fn parts(&self) -> Parts {
+        use StatusCode as S;
+        match self {
+            Self::IncorrectUsernameOrPassword => Parts::new(
+                S::UNAUTHORIZED,
+                "invalid_grant",
+                "Incorrect username or password",
+            )
+            .with(header::WWW_AUTHENTICATE, "Bearer"),
+            Self::InvalidRequest(detail) => {
+                Parts::new(S::BAD_REQUEST, "invalid_request", detail.clone())
+            }
+            Self::UnsupportedGrantType => Parts::new(
+                S::BAD_REQUEST,
+                "unsupported_grant_type",
+                "The grant_type must be: password",
+            ),
+            Self::InvalidScope(detail) => {
+                Parts::new(S::BAD_REQUEST, "invalid_scope", detail.clone())
+            }
+            Self::InvalidClient(detail) => Parts::new(S::UNAUTHORIZED, "invalid_client", *detail)
+                .with(header::WWW_AUTHENTICATE, "Basic realm=\"passgate\""),
+            Self::Malformed(detail) => {
+                Parts::new(S::BAD_REQUEST, "invalid_request", detail.clone())
+            }
+            Self::Validation(errors) => Parts {
+                errors: errors.clone(),
+                ..Parts::new(
+                    S::UNPROCESSABLE_ENTITY,
+                    "invalid_request",
+                    "Some fields cannot be taken; each is named in `errors`",
+                )
+            },
+            Self::Taken(field) => Parts {
+                errors: vec![FieldError {
+                    field: field.name(),
+                    code: "taken",
+                    message: format!("this {field} is already taken"),
+                }],
+                ..Parts::new(
+                    S::CONFLICT,
+                    "invalid_request",
+                    format!("The {field} is already taken"),
+                )
+            },
+            Self::RegistrationClosed => Parts::new(
+                S::FORBIDDEN,
+                "access_denied",
+                "Registration is closed: ask an administrator for an account",
+            ),
+            Self::NotAuthenticated => {
+                Parts::new(S::UNAUTHORIZED, "invalid_request", "Not authenticated")
+                    .with(header::WWW_AUTHENTICATE, "Bearer")
+            }
+            Self::Token(error) => token_parts(error),
+            Self::TokenUserGone => Parts::new(
+                S::UNAUTHORIZED,
+                "invalid_token",
+                "The token's user is disabled or no longer exists",
+            )
+            .with(
+                header::WWW_AUTHENTICATE,
+                "Bearer error=\"invalid_token\", \
+                 error_description=\"The token's user is disabled or no longer exists\"",
+            ),
+            Self::NotFound => Parts::new(
+                S::NOT_FOUND,
+                "invalid_request",
+                "There is nothing at this path",
+            ),
+            Self::MethodNotAllowed { allow } => Parts::new(
+                S::METHOD_NOT_ALLOWED,
+                "invalid_request",
+                format!("This path takes the methods: {allow}"),
+            )
+            .with(header::ALLOW, allow),
+            Self::UnsupportedMediaType { expected } => Parts::new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "invalid_request",
+                format!("The Content-Type must be {expected}"),
+            ),
+            Self::BodyTooLarge { limit } => Parts::new(
+                S::PAYLOAD_TOO_LARGE,
+                "invalid_request",
+                format!("The body has more than {limit} bytes"),
+            ),
+            Self::HeadersTooLarge { limit } => Parts::new(
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "invalid_request",
+                format!("The header fields have more than {limit} bytes"),
+            ),
+            Self::BodyTimeout => Parts::new(
+                S::REQUEST_TIMEOUT,
+                "invalid_request",
+                "The body did not arrive in time",
+            ),
+            Self::Unavailable {
+                what,
+                retry_after,
+                cause: _,
+            } => Parts::new(
+                S::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                format!("{what}: try again later"),
+            )
+            .with(
+                header::RETRY_AFTER,
+                &retry_after.as_secs().max(1).to_string(),
+            ),
+            Self::Internal(_) => Parts::new(
+                S::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "Something went wrong on our side; the request id finds it in the log",
+            ),
+        }
+    }
+
+    /// What the log is told and the caller is not.
+    pub(crate) fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::Unavailable { cause, .. } => cause.as_ref(),
+            Self::Internal(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+fn token_parts(error: &VerifyError) -> Parts {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let parts = Parts::new(status, "invalid_token", error.to_string());
+    if status == StatusCode::UNAUTHORIZED {
+        return parts.with(
+            header::WWW_AUTHENTICATE,
+            &error.www_authenticate("passgate"),
+        );
+    }
+    parts.with(header::RETRY_AFTER, "1")
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.parts().detail)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+/// The body is written by [`crate::request_log`], which knows the request's id and path.
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.parts().status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable {
+                what: "The database cannot be reached",
+                retry_after: STORE_RETRY_AFTER,
+                cause: Some(error.into()),
+            },
+            StoreError::Corrupt { .. } | StoreError::Internal(_) => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy { retry_after } => Self::Unavailable {
+                what: "Too many passwords are being checked",
+                retry_after,
+                cause: None,
+            },
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<LogInError> for ApiError {
+    fn from(error: LogInError) -> Self {
+        match error {
+            LogInError::Refused => Self::IncorrectUsernameOrPassword,
+            LogInError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
+            LogInError::Password(error) => error.into(),
+            LogInError::Issue(error) => Self::Internal(error.into()),
+            LogInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Policy(violation) => Self::Validation(vec![FieldError {
+                field: "password",
+                code: violation.code(),
+                message: violation.to_string(),
+            }]),
+            RegisterError::Taken(field) => Self::Taken(field),
+            RegisterError::Password(error) => error.into(),
+            RegisterError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_stay_inside() {
+        let error = ApiError::Internal("password authentication failed for user x".into());
+        let parts = error.parts();
+        assert_eq!(parts.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!parts.detail.contains("user x"));
+        assert!(error.cause().unwrap().to_string().contains("user x"));
+    }
+
+    #[test]
+    fn whoever_is_told_to_come_back_is_told_when() {
+        let error = ApiError::from(PasswordError::Busy {
+            retry_after: Duration::from_millis(20),
+        });
+        let parts = error.parts();
+        assert_eq!(parts.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            parts.headers,
+            [(header::RETRY_AFTER, HeaderValue::from_static("1"))]
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! Handlers: extract, build the command, run the flow, render.
+
+pub mod health;
+pub mod jwks;
+pub mod token;
+pub mod users;
+pub mod version;

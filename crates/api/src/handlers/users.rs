@@ -1,0 +1,227 @@
+//! `POST /users` and `GET /users/me`.
+
+use std::collections::BTreeSet;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use passgate_auth::flows::{self, Register};
+use passgate_auth::password::Policy;
+use passgate_domain::ports::{StoreError, UserStore};
+use passgate_domain::user::MAX_DISPLAY_NAME_BYTES;
+use passgate_domain::{Email, Password, Role, User, Username};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::blocking;
+use crate::config::Registration;
+use crate::error::{ApiError, FieldError};
+use crate::extract::{Bearer, Json};
+use crate::request_log::Problem;
+use crate::state::AppState;
+
+/// An account to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterBody {
+    /// The name to log in with.
+    #[schema(example = "ada")]
+    username: String,
+    /// At least 12 characters unless configured otherwise.
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+    /// Where mail reaches the user.
+    #[schema(example = "ada@example.com")]
+    email: Option<String>,
+    /// What people call the user.
+    #[schema(example = "Ada Lovelace")]
+    display_name: Option<String>,
+}
+
+/// An account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserBody {
+    /// The number that never changes.
+    id: i64,
+    /// The name to log in with.
+    username: String,
+    /// Where mail reaches the user.
+    email: Option<String>,
+    /// What people call the user.
+    display_name: Option<String>,
+    /// What the user is.
+    #[schema(value_type = Vec<String>)]
+    roles: BTreeSet<Role>,
+    /// Whether the account may not be used.
+    disabled: bool,
+    /// When the account was made.
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    /// When anything about it last changed.
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+}
+
+impl From<User> for UserBody {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.get(),
+            username: user.username.as_str().to_owned(),
+            email: user.email.map(|email| email.as_str().to_owned()),
+            display_name: user.display_name,
+            roles: user.roles,
+            disabled: !user.status.is_active(),
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+        }
+    }
+}
+
+/// Makes an account.
+///
+/// # Errors
+/// As the OpenAPI description says.
+#[utoipa::path(
+    post,
+    path = "/users",
+    tag = "users",
+    summary = "Make an account",
+    request_body = RegisterBody,
+    responses(
+        (status = 201, description = "Made", body = UserBody),
+        (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Registration is closed", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The username or email address is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too long", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Some fields cannot be taken", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn register(
+    state: web::Data<AppState>,
+    Json(body): Json<RegisterBody>,
+) -> Result<HttpResponse, ApiError> {
+    if state.registration == Registration::Closed {
+        return Err(ApiError::RegistrationClosed);
+    }
+    let command = command(body, &state.policy)?;
+    let user = blocking::run(move || {
+        let AppState {
+            store,
+            passwords,
+            policy,
+            clock,
+            ..
+        } = &**state;
+        flows::register(store, passwords, policy, clock.as_ref(), command)
+    })
+    .await?;
+    tracing::info!(user_id = %user.id, "registered");
+    Ok(HttpResponse::Created()
+        .insert_header((header::LOCATION, "/users/me"))
+        .json(UserBody::from(user)))
+}
+
+/// Shows the caller's account.
+///
+/// # Errors
+/// As the OpenAPI description says.
+#[utoipa::path(
+    get,
+    path = "/users/me",
+    tag = "users",
+    summary = "Show the caller's account",
+    security(("password" = ["profile"])),
+    responses(
+        (status = 200, description = "The account", body = UserBody),
+        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn me(
+    state: web::Data<AppState>,
+    Bearer(token): Bearer,
+) -> Result<web::Json<UserBody>, ApiError> {
+    let id = token.extra().user_id;
+    let user = blocking::run::<_, StoreError, _>(move || state.store.find_user(id)).await?;
+    match user {
+        Some(user) if user.status.is_active() => Ok(web::Json(user.into())),
+        _ => Err(ApiError::TokenUserGone),
+    }
+}
+
+/// Holds every field against its rule and names all that break theirs.
+fn command(body: RegisterBody, policy: &Policy) -> Result<Register, ApiError> {
+    let mut errors = Vec::new();
+    let mut refuse = |field, code, message: String| {
+        errors.push(FieldError {
+            field,
+            code,
+            message,
+        });
+    };
+    let username = Username::parse(&body.username)
+        .map_err(|error| refuse("username", "invalid", error.to_string()))
+        .ok();
+    let email = body.email.as_deref().map(Email::parse).transpose();
+    let email = email
+        .map_err(|error| refuse("email", "invalid", error.to_string()))
+        .ok();
+    let display_name = body.display_name.filter(|name| !name.trim().is_empty());
+    if display_name
+        .as_deref()
+        .is_some_and(|name| !is_display_name(name))
+    {
+        let message = format!(
+            "a display name has at most {MAX_DISPLAY_NAME_BYTES} bytes and no control characters"
+        );
+        refuse("display_name", "invalid", message);
+    }
+    let password = Password::parse(body.password)
+        .map_err(|error| refuse("password", "invalid", error.to_string()))
+        .ok();
+    if let (Some(password), Some(username)) = (&password, &username)
+        && let Err(violation) = policy.check(password, username)
+    {
+        refuse("password", violation.code(), violation.to_string());
+    }
+    match (username, password, email) {
+        (Some(username), Some(password), Some(email)) if errors.is_empty() => Ok(Register {
+            username,
+            password,
+            email,
+            display_name,
+            roles: Vec::new(),
+        }),
+        _ => Err(ApiError::Validation(errors)),
+    }
+}
+
+/// Whether a text can be shown as somebody's name.
+pub(crate) fn is_display_name(text: &str) -> bool {
+    text.len() <= MAX_DISPLAY_NAME_BYTES && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bad_field_is_named_at_once_and_no_value_repeated() {
+        let body = RegisterBody {
+            username: "a\tb".to_owned(),
+            password: SecretString::from("hunter\u{0}2"),
+            email: Some("nowhere".to_owned()),
+            display_name: Some("a\nb".to_owned()),
+        };
+        let Err(ApiError::Validation(errors)) = command(body, &Policy::default()) else {
+            panic!("the body was taken");
+        };
+        let mut fields: Vec<_> = errors.iter().map(|error| error.field).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["display_name", "email", "password", "username"]);
+        assert!(!format!("{errors:?}").contains("hunter"));
+    }
+}

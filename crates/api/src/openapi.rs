@@ -1,0 +1,57 @@
+//! The OpenAPI description, from the handlers' own annotations.
+
+use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::handlers::{health, jwks, token, users, version};
+
+/// Passgate's API.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Passgate",
+        description = "A self-hosted token service: log in with a password, get a JSON Web Token."
+    ),
+    paths(
+        token::token,
+        users::register,
+        users::me,
+        jwks::jwks,
+        health::live,
+        health::ready,
+        version::version,
+    ),
+    modifiers(&PasswordFlow),
+)]
+pub struct ApiDoc;
+
+/// Lets the *Authorize* button of `/docs` log in through `/token`.
+struct PasswordFlow;
+
+impl Modify for PasswordFlow {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scopes = Scopes::from_iter([
+            ("profile", "read and change one's own account"),
+            ("admin", "administer users, clients and keys"),
+        ]);
+        let flow = OAuth2::new([Flow::Password(Password::new("/token", scopes))]);
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("password", SecurityScheme::OAuth2(flow));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_described_and_every_description_routed() {
+        let api = ApiDoc::openapi();
+        let described: Vec<&str> = api.paths.paths.keys().map(String::as_str).collect();
+        let mut routed = crate::routes::PATHS.to_vec();
+        routed.sort_unstable();
+        assert_eq!(described, routed);
+    }
+}

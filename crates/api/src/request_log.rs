@@ -1,0 +1,177 @@
+//! What happens around every request: its id, its line in the log, and the body of its error.
+
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+use serde::Serialize;
+use tracing::{Instrument, Span, error, info, info_span, warn};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::{ApiError, FieldError, Parts};
+
+/// The header that carries a request's id, both ways.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request id taken from a client, in bytes.
+const MAX_REQUEST_ID: usize = 128;
+
+/// How long the header fields of a request may be together, in bytes.
+const MAX_HEADERS: usize = 16 * 1024;
+
+/// The endpoints whose errors have the form of RFC 6749 section 5.2.
+const OAUTH_PATHS: [&str; 3] = ["/token", "/revoke", "/introspect"];
+
+/// An error in the form of RFC 9457.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: the status says what kind of problem it is.
+    pub r#type: &'static str,
+    /// The status in words.
+    pub title: &'static str,
+    /// The status.
+    pub status: u16,
+    /// What was wrong, and what would be right.
+    pub detail: String,
+    /// Finds the request in the log.
+    pub request_id: String,
+    /// Every field that cannot be taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// An error in the form of RFC 6749 section 5.2, with the sentence once more where clients
+/// written for FastAPI look for it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OAuthProblem {
+    /// A word of RFC 6749.
+    pub error: &'static str,
+    /// What was wrong, and what would be right.
+    pub error_description: String,
+    /// The same.
+    pub detail: String,
+}
+
+/// Gives the request its id and span, renders the error it ends in, and logs its end.
+///
+/// # Errors
+/// None of its own: whatever goes wrong becomes a response.
+pub async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let span = info_span!(
+        "request",
+        id = %id,
+        method = %request.method(),
+        path = request.path(),
+    );
+    let oauth = OAUTH_PATHS.contains(&request.path());
+    let outcome = if header_bytes(&request) > MAX_HEADERS {
+        let error = ApiError::HeadersTooLarge { limit: MAX_HEADERS };
+        Ok(request.error_response(error).map_into_boxed_body())
+    } else {
+        next.call(request)
+            .instrument(span.clone())
+            .await
+            .map(ServiceResponse::map_into_boxed_body)
+    };
+    let mut response = outcome?;
+    let _entered = span.enter();
+    if let Some(error) = response.response().error() {
+        let foreign = ApiError::Internal(error.to_string().into());
+        let error = error.as_error::<ApiError>().unwrap_or(&foreign);
+        log_cause(error);
+        let rendered = render(error.parts(), &id, oauth);
+        response = response.into_response(rendered);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    log_end(&span, response.status().as_u16(), started.elapsed());
+    Ok(response)
+}
+
+fn request_id(request: &ServiceRequest) -> String {
+    let well_formed = |id: &&str| {
+        (1..=MAX_REQUEST_ID).contains(&id.len())
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let given = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok());
+    given
+        .filter(well_formed)
+        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+fn header_bytes(request: &ServiceRequest) -> usize {
+    let headers = request.headers().iter();
+    headers
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
+}
+
+fn log_cause(error: &ApiError) {
+    let Some(cause) = error.cause() else { return };
+    let chain = chain(cause.as_ref());
+    if matches!(error, ApiError::Unavailable { .. }) {
+        warn!(cause = %chain, "unavailable");
+    } else {
+        error!(cause = %chain, "internal error");
+    }
+}
+
+fn log_end(span: &Span, status: u16, elapsed: Duration) {
+    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    info!(parent: span, status, micros, "answered");
+}
+
+/// An error and all that caused it, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+fn render(parts: Parts, request_id: &str, oauth: bool) -> HttpResponse {
+    let mut response = HttpResponse::build(parts.status);
+    for header in parts.headers {
+        response.insert_header(header);
+    }
+    let detail = parts.detail.into_owned();
+    if oauth {
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        response.insert_header((header::PRAGMA, "no-cache"));
+        return response.json(OAuthProblem {
+            error: parts.oauth,
+            error_description: detail.clone(),
+            detail,
+        });
+    }
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    response
+        .content_type("application/problem+json")
+        .json(Problem {
+            r#type: "about:blank",
+            title: parts.status.canonical_reason().unwrap_or("Error"),
+            status: parts.status.as_u16(),
+            detail,
+            request_id: request_id.to_owned(),
+            errors: parts.errors,
+        })
+}

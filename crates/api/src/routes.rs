@@ -1,0 +1,64 @@
+//! The table of paths.
+
+use actix_web::guard::{self, Guard};
+use actix_web::http::header;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource, Route};
+use utoipa::OpenApi;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::error::ApiError;
+use crate::handlers::{health, jwks, token, users, version};
+use crate::openapi::ApiDoc;
+
+/// Every path that the OpenAPI description has.
+pub const PATHS: [&str; 7] = [
+    "/.well-known/jwks.json",
+    "/health/live",
+    "/health/ready",
+    "/token",
+    "/users",
+    "/users/me",
+    "/version",
+];
+
+/// Puts every handler at its path.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(resource("/token", "POST").route(web::post().to(token::token)))
+        .service(resource("/users", "POST").route(web::post().to(users::register)))
+        .service(resource("/users/me", "GET, HEAD").route(get().to(users::me)))
+        .service(resource("/.well-known/jwks.json", "GET, HEAD").route(get().to(jwks::jwks)))
+        .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))
+        .service(resource("/health/ready", "GET, HEAD").route(get().to(health::ready)))
+        .service(resource("/version", "GET, HEAD").route(get().to(version::version)))
+        .service(resource("/docs", "GET, HEAD").route(get().to(to_docs)))
+        .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", ApiDoc::openapi()))
+        .default_service(web::to(not_found));
+}
+
+/// A path that answers other methods than its own with the list of those it has.
+fn resource(path: &str, allow: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move || async move {
+        Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allow })
+    }))
+}
+
+/// `GET`, and `HEAD` for those who only look whether it is there (RFC 9110 section 9.3.2).
+fn get() -> Route {
+    web::route().guard(get_or_head())
+}
+
+fn get_or_head() -> impl Guard {
+    guard::Any(guard::Get()).or(guard::Head())
+}
+
+async fn to_docs() -> HttpResponse {
+    HttpResponse::PermanentRedirect()
+        .insert_header((header::LOCATION, "/docs/"))
+        .finish()
+}
+
+async fn not_found() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NotFound)
+}

@@ -1,0 +1,231 @@
+//! From settings to a running server. Production and tests take the same way.
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::rt::signal::unix::{SignalKind, signal};
+use actix_web::{App, HttpServer, rt, web};
+use passgate_auth::flows::open_key_ring;
+use passgate_auth::jwt::{
+    Audience, Issuer, IssuerId, JwksDocument, SharedSecret, Signer, Ttl, Verifier,
+};
+use passgate_auth::password::{Passwords, Policy};
+use passgate_auth::seal::SealingKey;
+use passgate_domain::token::UserClaims;
+use passgate_domain::{Clock, SystemClock};
+use passgate_persistence::PgStore;
+
+use crate::config::{PasswordArgs, ServeArgs};
+use crate::database::{Database, Migrate};
+use crate::failure::Failure;
+use crate::request_log::observe;
+use crate::routes;
+use crate::secret;
+use crate::state::AppState;
+use crate::telemetry;
+
+/// How long the header of a request may take to arrive.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept for its client's next request.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// A [`Failure`] if the server cannot start; nothing is left half done then.
+pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
+    telemetry::start(args.log_format, &args.log);
+    let listener = bind(args.listen)?;
+    let address = listener.local_addr()?;
+    let migrate = if args.no_migrate {
+        Migrate::Never
+    } else {
+        Migrate::First
+    };
+    let database = Database::open(&args.database, migrate, cores())?;
+    let sealing = secret::sealing_key(&args.secret, database.data_dir())?;
+    let state = web::Data::new(build_state(
+        args,
+        database.store().clone(),
+        &sealing,
+        address,
+    )?);
+    let workers = args.workers.map_or_else(cores, usize::from);
+    rt::System::new().block_on(async {
+        let server = run(listener, state, workers, args.shutdown_timeout)?;
+        let stopper = server.handle();
+        rt::spawn(async move {
+            let (Ok(mut term), Ok(mut int)) = (
+                signal(SignalKind::terminate()),
+                signal(SignalKind::interrupt()),
+            ) else {
+                return;
+            };
+            let mut graceful = true;
+            loop {
+                std::future::poll_fn(|context| {
+                    if term.poll_recv(context).is_ready() || int.poll_recv(context).is_ready() {
+                        std::task::Poll::Ready(())
+                    } else {
+                        std::task::Poll::Pending
+                    }
+                })
+                .await;
+                tracing::info!(graceful, "stopping");
+                drop(stopper.stop(graceful));
+                graceful = false;
+            }
+        });
+        announce(address)?;
+        server.await
+    })?;
+    database.close()
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| {
+        Failure::new(match error.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                "{address} is in use by another program: stop it, or choose another address with \
+                 --listen"
+            ),
+            _ => format!("cannot listen on {address}: {error}; choose an address with --listen"),
+        })
+    })
+}
+
+/// The one line on standard output, for people and for scripts that wait for it.
+fn announce(address: SocketAddr) -> io::Result<()> {
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "started");
+    let mut out = io::stdout();
+    writeln!(
+        out,
+        "passgate listening on http://{address}, try it at http://{address}/docs/"
+    )?;
+    out.flush()
+}
+
+/// The number of cores this process may use.
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// Puts together what the handlers need.
+///
+/// # Errors
+/// A [`Failure`] that names the setting or the key that is wrong.
+pub fn build_state(
+    args: &ServeArgs,
+    store: PgStore,
+    sealing: &SealingKey,
+    address: SocketAddr,
+) -> Result<AppState, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let url = args
+        .issuer
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
+    let iss = IssuerId::parse(&url)
+        .map_err(|error| Failure::new(format!("--issuer cannot be used: {error}")))?;
+    let audience = Audience::parse(args.audience.as_deref().unwrap_or(&url))
+        .map_err(|error| Failure::new(format!("--audience cannot be used: {error}")))?;
+    let ttl = Ttl::try_new(args.access_token_ttl)
+        .map_err(|error| Failure::new(format!("--access-token-ttl cannot be used: {error}")))?;
+    let (signer, verifier, jwks) = signer(args, &store, sealing, &clock, &iss, &audience)?;
+    let issuer = Issuer::new(iss, signer, ttl, Arc::clone(&clock));
+    Ok(AppState {
+        store,
+        passwords: passwords(&args.passwords)?,
+        policy: policy(&args.passwords),
+        issuer,
+        audience,
+        verifier,
+        jwks,
+        registration: args.registration,
+        clock,
+    })
+}
+
+fn signer(
+    args: &ServeArgs,
+    store: &PgStore,
+    sealing: &SealingKey,
+    clock: &Arc<dyn Clock>,
+    issuer: &IssuerId,
+    audience: &Audience,
+) -> Result<(Signer, Verifier<UserClaims>, JwksDocument), Failure> {
+    let (issuer, audience) = (issuer.clone(), audience.clone());
+    if let Some(algorithm) = args.jwt_algorithm.asymmetric() {
+        let ring = open_key_ring(store, sealing, algorithm, clock.as_ref())?;
+        let jwks = ring.jwks();
+        let verifier = Verifier::new(issuer, audience, ring.clone());
+        return Ok((ring.into(), verifier, jwks));
+    }
+    let secret = shared_secret(args)?;
+    let verifier = Verifier::new(issuer, audience, secret.clone());
+    Ok((secret.into(), verifier, JwksDocument::empty()))
+}
+
+fn shared_secret(args: &ServeArgs) -> Result<SharedSecret, Failure> {
+    let secret = args.jwt_secret.as_ref().ok_or_else(|| {
+        Failure::new(
+            "HS256 needs PASSGATE_JWT_SECRET: the secret of at least 32 bytes that the verifying \
+             service has",
+        )
+    })?;
+    SharedSecret::parse(secret)
+        .map_err(|error| Failure::new(format!("PASSGATE_JWT_SECRET cannot be used: {error}")))
+}
+
+/// The password hasher of these settings.
+///
+/// # Errors
+/// A [`Failure`] that names the setting that is wrong.
+pub fn passwords(args: &PasswordArgs) -> Result<Passwords, Failure> {
+    let arenas = args.hash_arenas.unwrap_or_else(cores);
+    Passwords::builder()
+        .cost(args.argon2)
+        .arenas(arenas)
+        .build()
+        .map_err(|error| Failure::new(format!("--argon2 or --hash-arenas: {error}")))
+}
+
+/// The password policy of these settings.
+pub fn policy(args: &PasswordArgs) -> Policy {
+    Policy {
+        min_chars: usize::from(args.password_min_length),
+    }
+}
+
+/// Starts the server on a bound listener.
+///
+/// # Errors
+/// An I/O error if the listener cannot be used.
+pub fn run(
+    listener: TcpListener,
+    state: web::Data<AppState>,
+    workers: usize,
+    shutdown_timeout: Duration,
+) -> io::Result<Server> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .configure(routes::configure)
+            .wrap(from_fn(observe))
+    })
+    .workers(workers)
+    .client_request_timeout(HEADER_TIMEOUT)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(shutdown_timeout.as_secs())
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(server)
+}

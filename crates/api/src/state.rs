@@ -1,0 +1,33 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use passgate_auth::jwt::{Audience, Issuer, JwksDocument, Verifier};
+use passgate_auth::password::{Passwords, Policy};
+use passgate_domain::Clock;
+use passgate_domain::token::UserClaims;
+use passgate_persistence::PgStore;
+
+use crate::config::Registration;
+
+/// The parts of a running Passgate. One of it exists; handlers share it.
+pub struct AppState {
+    /// Users and keys.
+    pub store: PgStore,
+    /// Checks and hashes passwords.
+    pub passwords: Passwords,
+    /// What a new password has to satisfy.
+    pub policy: Policy,
+    /// Makes access tokens.
+    pub issuer: Issuer,
+    /// Whom access tokens are for.
+    pub audience: Audience,
+    /// Checks the access tokens that come back.
+    pub verifier: Verifier<UserClaims>,
+    /// The public keys, ready to send.
+    pub jwks: JwksDocument,
+    /// Whether anybody may make an account.
+    pub registration: Registration,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}

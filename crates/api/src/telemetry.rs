@@ -1,0 +1,46 @@
+//! The log: pretty on a terminal, a JSON object a line otherwise.
+
+use std::io::{self, IsTerminal};
+
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For programs: a JSON object a line.
+    Json,
+}
+
+/// Starts logging to standard error. Later calls, as tests make them, change nothing.
+pub fn start(format: LogFormat, filter: &str) {
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .parse_lossy(filter);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    let pretty = match format {
+        LogFormat::Auto => io::stderr().is_terminal(),
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+    };
+    let outcome = if pretty {
+        log.with_target(false)
+            .with_ansi(io::stderr().is_terminal())
+            .try_init()
+    } else {
+        log.json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init()
+    };
+    // The one error is that a log is there already.
+    drop(outcome);
+}
