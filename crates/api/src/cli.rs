@@ -12,13 +12,11 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use utoipa::OpenApi;
 
 use crate::config::{DatabaseArgs, ServeArgs};
 use crate::database::{Database, Migrate};
 use crate::failure::Failure;
-use crate::openapi::ApiDoc;
-use crate::{server, telemetry};
+use crate::{openapi, server, telemetry};
 
 /// Passgate: people log in with a password, services get JSON Web Tokens.
 ///
@@ -91,7 +89,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate(args) => migrate(&args),
         Command::Users(command) => users::run(command),
         Command::Keys(command) => keys::run(command),
-        Command::Openapi => output::line(&ApiDoc::openapi().to_pretty_json()?),
+        Command::Openapi => output::line(&openapi::json()?),
         Command::Healthcheck(args) => healthcheck::run(args.listen),
     }
 }

@@ -25,6 +25,14 @@ use crate::handlers::{health, jwks, token, users, version};
 )]
 pub struct ApiDoc;
 
+/// The description as a text.
+///
+/// # Errors
+/// If it does not serialise, which is a fault of ours.
+pub fn json() -> serde_json::Result<String> {
+    ApiDoc::openapi().to_pretty_json()
+}
+
 /// Lets the *Authorize* button of `/docs` log in through `/token`.
 struct PasswordFlow;
 

@@ -1,15 +1,18 @@
 //! From settings to a running server. Production and tests take the same way.
 
+use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::thread;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::rt::signal::unix::{SignalKind, signal};
+use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App, HttpServer, rt, web};
 use passgate_auth::flows::open_key_ring;
 use passgate_auth::jwt::{
@@ -59,34 +62,60 @@ pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
     )?);
     let workers = args.workers.map_or_else(cores, usize::from);
     rt::System::new().block_on(async {
+        // Before anybody is told that we listen, and may tell us to stop.
+        let signals = Signals::listen()?;
         let server = run(listener, state, workers, args.shutdown_timeout)?;
-        let stopper = server.handle();
-        rt::spawn(async move {
-            let (Ok(mut term), Ok(mut int)) = (
-                signal(SignalKind::terminate()),
-                signal(SignalKind::interrupt()),
-            ) else {
-                return;
-            };
-            let mut graceful = true;
-            loop {
-                std::future::poll_fn(|context| {
-                    if term.poll_recv(context).is_ready() || int.poll_recv(context).is_ready() {
-                        std::task::Poll::Ready(())
-                    } else {
-                        std::task::Poll::Pending
-                    }
-                })
-                .await;
-                tracing::info!(graceful, "stopping");
-                drop(stopper.stop(graceful));
-                graceful = false;
-            }
-        });
         announce(address)?;
-        server.await
+        until_stopped(server, signals).await
     })?;
     database.close()
+}
+
+/// The signals by which an operator stops us.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.terminate.poll_recv(context).is_ready() {
+            return Poll::Ready(());
+        }
+        self.interrupt.poll_recv(context).map(drop)
+    }
+}
+
+/// Serves until the first signal, then finishes what is under way; does not wait for that any
+/// more after the second.
+async fn until_stopped(server: Server, mut signals: Signals) -> io::Result<()> {
+    let handle = server.handle();
+    let mut server = pin!(server);
+    let mut stopping = false;
+    poll_fn(|context| {
+        loop {
+            if let Poll::Ready(outcome) = server.as_mut().poll(context) {
+                return Poll::Ready(outcome);
+            }
+            ready!(signals.poll(context));
+            if stopping {
+                tracing::warn!("stopped without waiting for what was under way");
+                return Poll::Ready(Ok(()));
+            }
+            tracing::info!("stopping");
+            stopping = true;
+            // The command is sent at once; what it returns only waits.
+            drop(handle.stop(true));
+        }
+    })
+    .await
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

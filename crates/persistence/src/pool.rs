@@ -124,7 +124,8 @@ impl PgStore {
         };
         let pool = r2d2::Pool::builder()
             .max_size(settings.size)
-            .min_idle(Some(1))
+            // None in advance: one begun in the background may outlive the command it is for.
+            .min_idle(Some(0))
             .connection_timeout(settings.wait)
             .test_on_check_out(true)
             .error_handler(Box::new(LogErrors))

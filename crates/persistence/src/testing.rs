@@ -78,6 +78,14 @@ impl TestDatabase {
         PgStore::open(&self.url(), &PoolSettings::with_size(10)).expect("a database just made")
     }
 
+    /// Drops the database under whoever uses it, as an operator's mistake would.
+    ///
+    /// # Panics
+    /// If the server does not let us.
+    pub fn take_away(&self) {
+        execute(&drop_statement(&self.name));
+    }
+
     /// A connection of the test's own.
     ///
     /// # Panics
@@ -217,9 +225,13 @@ fn sweep(connection: &mut PgConnection) -> QueryResult<()> {
     .bind::<Text, _>(template_name())
     .load(connection)?;
     for Name { name } in left {
-        connection.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
+        connection.batch_execute(&drop_statement(&name))?;
     }
     lock(connection, "SELECT pg_advisory_unlock($1)", RUNNING)
+}
+
+fn drop_statement(name: &str) -> String {
+    format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 }
 
 fn template_name() -> String {

@@ -1,6 +1,7 @@
 //! The pool under a database that is not always there.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread;
@@ -144,7 +145,9 @@ fn a_url_of_several_hosts_finds_the_one_that_takes_writes() {
         .port();
     let url = database.url();
     let Some((credentials, host)) = local_parts(url.expose_secret()) else {
-        println!("skipped: the tests' server is not the private one");
+        io::stderr()
+            .write_all(b"skipped: the tests' server is not the private one\n")
+            .unwrap();
         return;
     };
     let several = format!(

@@ -149,7 +149,7 @@ fn add(args: AddArgs) -> Result<(), Failure> {
     let passwords = server::passwords(&args.passwords)?;
     let policy = server::policy(&args.passwords);
     let password = prompt::new_password(args.password_stdin)?;
-    policy.check(&password, &username)?;
+    policy.check(&password, Some(&username))?;
     let command = Register {
         username,
         password,
@@ -265,7 +265,7 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), Failure> {
     let password = prompt::new_password(args.password_stdin)?;
     let user = with_database(&args.database, |database| {
         let user = find(database, &args.username)?;
-        policy.check(&password, &user.username)?;
+        policy.check(&password, Some(&user.username))?;
         let hash = passwords.hash_blocking(&password)?;
         if !database
             .store()

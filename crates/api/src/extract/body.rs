@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use actix_web::http::header;
 use actix_web::rt::time::timeout;
 use actix_web::web::{self, Bytes};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
@@ -22,6 +23,11 @@ pub(super) async fn read(
 ) -> Result<Bytes, ApiError> {
     if !request.content_type().trim().eq_ignore_ascii_case(expected) {
         return Err(ApiError::UnsupportedMediaType { expected });
+    }
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > MAX_BODY) {
+        return Err(ApiError::BodyTooLarge { limit: MAX_BODY });
     }
     let payload = web::Payload::from_request(request, payload)
         .await

@@ -165,6 +165,15 @@ fn command(body: RegisterBody, policy: &Policy) -> Result<Register, ApiError> {
     let username = Username::parse(&body.username)
         .map_err(|error| refuse("username", "invalid", error.to_string()))
         .ok();
+    let password = Password::parse(body.password)
+        .map_err(|error| refuse("password", "invalid", error.to_string()))
+        .ok();
+    if let Some(Err(violation)) = password
+        .as_ref()
+        .map(|password| policy.check(password, username.as_ref()))
+    {
+        refuse("password", violation.code(), violation.to_string());
+    }
     let email = body.email.as_deref().map(Email::parse).transpose();
     let email = email
         .map_err(|error| refuse("email", "invalid", error.to_string()))
@@ -178,14 +187,6 @@ fn command(body: RegisterBody, policy: &Policy) -> Result<Register, ApiError> {
             "a display name has at most {MAX_DISPLAY_NAME_BYTES} bytes and no control characters"
         );
         refuse("display_name", "invalid", message);
-    }
-    let password = Password::parse(body.password)
-        .map_err(|error| refuse("password", "invalid", error.to_string()))
-        .ok();
-    if let (Some(password), Some(username)) = (&password, &username)
-        && let Err(violation) = policy.check(password, username)
-    {
-        refuse("password", violation.code(), violation.to_string());
     }
     match (username, password, email) {
         (Some(username), Some(password), Some(email)) if errors.is_empty() => Ok(Register {

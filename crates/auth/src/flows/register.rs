@@ -63,7 +63,7 @@ pub fn register<S: UserStore + ?Sized>(
         display_name,
         roles,
     } = command;
-    policy.check(&password, &username)?;
+    policy.check(&password, Some(&username))?;
     let password_hash = passwords.hash_blocking(&password)?;
     let user = NewUser {
         username,

@@ -41,25 +41,35 @@ impl PolicyViolation {
 }
 
 impl Policy {
-    /// Holds a new password against the policy.
+    /// Holds a new password against the policy, and against the name that goes with it if there
+    /// is one.
     ///
     /// # Errors
     /// [`PolicyViolation`], the first that applies.
-    pub fn check(&self, password: &Password, username: &Username) -> Result<(), PolicyViolation> {
+    pub fn check(
+        &self,
+        password: &Password,
+        username: Option<&Username>,
+    ) -> Result<(), PolicyViolation> {
         let text = password.expose();
         if text.chars().count() < self.min_chars {
             return Err(PolicyViolation::TooShort {
                 min_chars: self.min_chars,
             });
         }
-        // The name written several times is no better than once.
-        let name = username.key();
-        let rest = text.to_lowercase().replace(name, "");
-        if rest.chars().filter(|c| c.is_alphanumeric()).count() < 3 && rest.len() < text.len() {
-            return Err(PolicyViolation::IsUsername);
+        match username {
+            Some(username) if is_hardly_more_than(username.key(), text) => {
+                Err(PolicyViolation::IsUsername)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// The name written several times, or with a mark at its end, is no better than the name.
+fn is_hardly_more_than(name: &str, password: &str) -> bool {
+    let rest = password.to_lowercase().replace(name, "");
+    rest.len() < password.len() && rest.chars().filter(|c| c.is_alphanumeric()).count() < 3
 }
 
 #[cfg(test)]
@@ -68,7 +78,7 @@ mod tests {
 
     fn check(password: &str, username: &str) -> Result<(), PolicyViolation> {
         let password = Password::parse(password).unwrap();
-        Policy::default().check(&password, &Username::parse(username).unwrap())
+        Policy::default().check(&password, Some(&Username::parse(username).unwrap()))
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -55,7 +56,10 @@ fn nobody_else_gets_to_password_and_socket() {
 #[test]
 fn root_in_a_closed_folder_keeps_the_cluster_elsewhere() {
     if !nix::unistd::Uid::effective().is_root() {
-        println!("skipped: only root runs the server as another user");
+        let why = "only root runs the server as another user";
+        io::stderr()
+            .write_all(format!("skipped: {why}\n").as_bytes())
+            .unwrap();
         return;
     }
     let folder = Folder::new();

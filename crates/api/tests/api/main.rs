@@ -1,0 +1,24 @@
+//! The server as its clients and its operators meet it: over HTTP, on a real PostgreSQL, and as
+//! the program on a command line.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod app;
+mod browser;
+mod client;
+mod command_line;
+mod errors_of_users;
+mod first_run;
+mod import;
+mod interop;
+mod limits;
+mod operations;
+mod program;
+mod stopping;
+mod token;
+mod tools;
+mod users;
