@@ -1,0 +1,41 @@
+# Thin names for what is done often. `just` is a convenience: README.md does without it.
+
+# List the recipes.
+default:
+    @just --list
+
+# Serve on a private PostgreSQL in .passgate.
+run *args:
+    cargo run -- {{args}}
+
+# Every test; the first starts a PostgreSQL of its own.
+test *args:
+    cargo test --workspace {{args}}
+
+# What CI checks besides the tests.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    scripts/check-layers.sh
+
+# The documentation of the crates, with warnings as errors.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+
+# Write crates/persistence/src/schema.rs anew, from the migrations.
+schema:
+    PASSGATE_WRITE_SCHEMA=1 cargo test -p passgate-persistence --test schema
+
+# Make the folder of a new migration, e.g. `just migration sessions`.
+migration name:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    count=$(find migrations -mindepth 1 -maxdepth 1 -type d | wc -l)
+    folder=migrations/$(date +%F)-$(printf '%06d' $((count + 1)))_{{name}}
+    mkdir "$folder"
+    touch "$folder/up.sql" "$folder/down.sql"
+    echo "$folder"
+
+# The benches; each says what it compares.
+bench:
+    cargo bench -p passgate-api --bench refusals
