@@ -110,7 +110,7 @@ fn with_database<T>(
     args: &DatabaseArgs,
     work: impl FnOnce(&Database) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let database = Database::open(args, Migrate::First, 1)?;
+    let database = Database::open(args, Migrate::IfPrivate, 1)?;
     let outcome = work(&database);
     let closed = database.close();
     outcome.and_then(|value| closed.map(|()| value))

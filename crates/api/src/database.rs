@@ -19,6 +19,8 @@ const NAME: &str = "passgate";
 pub enum Migrate {
     /// Before anything else.
     First,
+    /// If the database is the private one, which nobody else migrates.
+    IfPrivate,
     /// Not here: refuse to go on with another schema than ours.
     Never,
 }
@@ -45,7 +47,11 @@ impl Database {
         connections: usize,
     ) -> Result<Self, Failure> {
         let (url, local) = locate(args)?;
-        bring_up_to_date(&url, migrate)?;
+        match migrate {
+            Migrate::First => bring_up_to_date(&url)?,
+            Migrate::IfPrivate if local.is_some() => bring_up_to_date(&url)?,
+            Migrate::IfPrivate | Migrate::Never => insist_on_ours(&url)?,
+        }
         let settings = PoolSettings::with_size(connections);
         let store = PgStore::open(&url, &settings)?;
         Ok(Self { store, local })
@@ -106,13 +112,14 @@ fn report(event: &Event) {
     tracing::info!("{event}");
 }
 
-fn bring_up_to_date(url: &SecretString, migrate: Migrate) -> Result<(), Failure> {
-    if migrate == Migrate::First {
-        for version in migrations::migrate(url)? {
-            tracing::info!(%version, "migrated");
-        }
-        return Ok(());
+fn bring_up_to_date(url: &SecretString) -> Result<(), Failure> {
+    for version in migrations::migrate(url)? {
+        tracing::info!(%version, "migrated");
     }
+    Ok(())
+}
+
+fn insist_on_ours(url: &SecretString) -> Result<(), Failure> {
     match migrations::state(url)? {
         SchemaState::Current => Ok(()),
         SchemaState::Behind(pending) => Err(Failure::new(format!(

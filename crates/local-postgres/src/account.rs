@@ -1,8 +1,8 @@
 //! Who runs the server.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, chown, fchown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -59,7 +59,15 @@ impl Account {
         }
     }
 
-    /// Gives the user a file that we made.
+    /// Gives the user an open file.
+    pub(crate) fn own_file(self, file: &File) -> io::Result<()> {
+        match self {
+            Self::Ourselves => Ok(()),
+            Self::Other { uid, gid } => fchown(file, Some(uid), Some(gid)),
+        }
+    }
+
+    /// Gives the user a folder that we just made, where nobody else can write.
     pub(crate) fn own(self, path: &Path) -> Result<(), LocalPostgresError> {
         match self {
             Self::Ourselves => Ok(()),

@@ -40,14 +40,13 @@ enum State {
 
 /// The major version of the PostgreSQL that made the cluster, if there is one.
 pub(crate) fn version_of(home: &Home) -> Result<Option<u32>, LocalPostgresError> {
-    let path = home.file("data/PG_VERSION");
-    match fs::read_to_string(&path) {
-        Ok(version) => version.trim().parse().map(Some).map_err(|_| {
-            LocalPostgresError::file(&path, "read")(io::Error::other("it holds no version"))
-        }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(LocalPostgresError::file(&path, "read")(error)),
-    }
+    let Some(version) = home.read("data/PG_VERSION")? else {
+        return Ok(None);
+    };
+    version.trim().parse().map(Some).map_err(|_| {
+        let path = home.file("data/PG_VERSION");
+        LocalPostgresError::file(&path, "read")(io::Error::other("it holds no version"))
+    })
 }
 
 impl Cluster<'_> {
@@ -63,7 +62,6 @@ impl Cluster<'_> {
             fs::remove_dir_all(&fresh).map_err(LocalPostgresError::file(&fresh, "removed"))?;
         }
         self.home.password()?;
-        self.write_settings(self.home.path())?;
         let mut args = vec![
             "--pgdata=data.new",
             "--username=passgate",
@@ -76,7 +74,6 @@ impl Cluster<'_> {
             args.push("--no-sync");
         }
         self.program("initdb").args(args).run()?;
-        include_settings(&fresh)?;
         self.program("postgres")
             .args(["--single", "-D", "data.new", "postgres"])
             .run_with_input(&format!("CREATE DATABASE {NAME}\n"))?;
@@ -90,7 +87,8 @@ impl Cluster<'_> {
             .replace('\\', r"\\")
             .replace('\'', "''");
         let mut settings = format!(
-            "listen_addresses = ''\n\
+            "include 'data/postgresql.conf'\n\
+             listen_addresses = ''\n\
              unix_socket_directories = '{folder}'\n\
              unix_socket_permissions = 0700\n\
              port = 5432\n\
@@ -149,13 +147,21 @@ impl Cluster<'_> {
                 "-t",
                 "60",
                 "-s",
+                "-o",
+                "-c config_file=server.conf",
             ])
             .run();
         started.map_err(|error| match error {
             LocalPostgresError::Program {
                 program, status, ..
             } => {
-                let log = fs::read(self.home.file("server.log")).unwrap_or_default();
+                let log = self
+                    .home
+                    .read("server.log")
+                    .ok()
+                    .flatten()
+                    .unwrap_or_default();
+                let log = log.into_bytes();
                 let from = usize::try_from(before).unwrap_or(0).min(log.len());
                 LocalPostgresError::Program {
                     program,
@@ -181,7 +187,7 @@ impl Cluster<'_> {
 
     fn state(&self) -> Result<State, LocalPostgresError> {
         let path = self.home.file("data/postmaster.pid");
-        let Ok(content) = fs::read_to_string(&path) else {
+        let Some(content) = self.home.read("data/postmaster.pid")? else {
             return Ok(State::Stopped);
         };
         // PostgreSQL's own tools know which pids are stale, but for one case: see below.
@@ -224,13 +230,6 @@ impl Cluster<'_> {
             self.home.path(),
         )
     }
-}
-
-fn include_settings(data: &Path) -> Result<(), LocalPostgresError> {
-    let path = data.join("postgresql.conf");
-    let mut conf = fs::read_to_string(&path).map_err(LocalPostgresError::file(&path, "read"))?;
-    conf.push_str("\n# Written anew at each start:\ninclude = '../server.conf'\n");
-    fs::write(&path, conf).map_err(LocalPostgresError::file(&path, "written"))
 }
 
 /// The server was killed, and its children have not all noticed.

@@ -1,7 +1,7 @@
 //! The folder that a cluster and everything about it lives in.
 
-use std::fs::{self, DirBuilder, Permissions};
-use std::io::{self, Write};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -60,15 +60,31 @@ impl Home {
         self.path.join(name)
     }
 
+    /// Reads a file of the home; `None` if there is none.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<String>, LocalPostgresError> {
+        let path = self.file(name);
+        let read = || {
+            let mut text = String::new();
+            without_links()
+                .read(true)
+                .open(&path)?
+                .read_to_string(&mut text)?;
+            Ok(text)
+        };
+        match read() {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if io::Error::kind(&error) == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(LocalPostgresError::file(&path, "read")(error)),
+        }
+    }
+
     /// The superuser's password, made at the first call.
     pub(crate) fn password(&self) -> Result<SecretString, LocalPostgresError> {
-        let path = self.file("password");
-        match fs::read_to_string(&path) {
-            Ok(password) => return Ok(password.trim_end().into()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(LocalPostgresError::file(&path, "read")(error)),
+        if let Some(password) = self.read("password")? {
+            return Ok(password.trim_end().into());
         }
-        let password = random_password().map_err(LocalPostgresError::file(&path, "made"))?;
+        let password =
+            random_password().map_err(LocalPostgresError::file(&self.file("password"), "made"))?;
         self.write("password", &password)?;
         Ok(password.into())
     }
@@ -77,18 +93,19 @@ impl Home {
     pub(crate) fn write(&self, name: &str, content: &str) -> Result<(), LocalPostgresError> {
         let (path, new) = (self.file(name), self.file(&format!("{name}.new")));
         let written = || {
-            let mut file = fs::OpenOptions::new()
+            // One that was given up half-way.
+            drop(fs::remove_file(&new));
+            let mut file = without_links()
                 .write(true)
-                .create(true)
-                .truncate(true)
+                .create_new(true)
                 .mode(0o600)
                 .open(&new)?;
+            self.account.own_file(&file)?;
             file.write_all(content.as_bytes())?;
-            file.sync_all()
+            file.sync_all()?;
+            fs::rename(&new, &path)
         };
-        written().map_err(LocalPostgresError::file(&new, "written"))?;
-        self.account.own(&new)?;
-        fs::rename(&new, &path).map_err(LocalPostgresError::file(&path, "written"))
+        written().map_err(LocalPostgresError::file(&path, "written"))
     }
 
     /// A folder for the server's socket: the home, unless its path is too long for one or its
@@ -98,8 +115,7 @@ impl Home {
         if fits && can_hold_sockets(&self.path) {
             return Ok(self.path.clone());
         }
-        let pointer = self.file("socket-location");
-        if let Ok(kept) = fs::read_to_string(&pointer) {
+        if let Some(kept) = self.read("socket-location")? {
             let kept = PathBuf::from(kept.trim_end());
             if self.is_ours_alone(&kept) {
                 return Ok(kept);
@@ -118,6 +134,14 @@ impl Home {
         };
         there.is_dir() && there.uid() == home.uid() && there.mode() & 0o777 == 0o700
     }
+}
+
+/// How files in the home are opened. It belongs to the server's user, whom root must not follow
+/// to other files.
+pub(crate) fn without_links() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.custom_flags(nix::libc::O_NOFOLLOW);
+    options
 }
 
 fn make_folder(path: &Path) -> Result<(), LocalPostgresError> {

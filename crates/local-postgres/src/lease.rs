@@ -1,6 +1,6 @@
 //! Locks between processes.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,11 @@ use std::process::{Child, Command, Stdio};
 
 use crate::LocalPostgresError;
 use crate::account::Account;
+use crate::home::without_links;
 use crate::program::prepare;
 
 fn open(path: &Path) -> Result<File, LocalPostgresError> {
-    OpenOptions::new()
+    without_links()
         .read(true)
         .write(true)
         .create(true)
@@ -50,7 +51,9 @@ impl Lease {
     /// Waits while somebody is stopping the server.
     pub(crate) fn take(path: &Path, account: Account) -> Result<Self, LocalPostgresError> {
         let file = open(path)?;
-        account.own(path)?;
+        account
+            .own_file(&file)
+            .map_err(LocalPostgresError::file(path, "given away"))?;
         file.lock_shared()
             .map_err(LocalPostgresError::file(path, "locked"))?;
         Ok(Self {

@@ -106,6 +106,14 @@ fn a_schema_that_is_not_ours_is_left_alone() {
         SchemaState::Behind(2)
     );
 
+    // A look at the users is no reason to migrate a database in production.
+    let said = complaint(folder.path(), &["users", "list", "--database-url", url]);
+    holds_all(&said, &["2 of our migrations", "passgate migrate"]);
+    assert_eq!(
+        migrations::state(&database.url()).unwrap(),
+        SchemaState::Behind(2)
+    );
+
     migrations::migrate(&database.url()).unwrap();
     database
         .connect()

@@ -1,12 +1,15 @@
 //! `passgate`, and nothing else.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use nix::sys::signal::Signal;
+use passgate_persistence::testing::TestDatabase;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
+use crate::app::SECRET;
 use crate::client::{Ask, JSON, PASSWORD, compose, try_send};
 use crate::program::{Served, folder, run_well};
 
@@ -116,5 +119,35 @@ fn the_log_holds_no_secret() {
         database.trim(),
     ] {
         assert!(!log.contains(secret), "the log holds {secret:?}");
+    }
+}
+
+#[test]
+fn replicas_that_start_together_on_an_empty_database_publish_one_key() {
+    let (folder, database) = (folder(), TestDatabase::empty());
+    let url = database.url();
+    let flags = ["--database-url", url.expose_secret(), "--secret", SECRET];
+    let barrier = Barrier::new(4);
+    let replicas: Vec<Served> = thread::scope(|scope| {
+        let starting: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    Served::start(folder.path(), &flags)
+                })
+            })
+            .collect();
+        starting
+            .into_iter()
+            .map(|replica| replica.join().unwrap())
+            .collect()
+    });
+    replicas[0].register("matt");
+    let keys = replicas[0].get("/.well-known/jwks.json").expect(200);
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
+    for replica in replicas {
+        assert_eq!(replica.get("/.well-known/jwks.json").expect(200), keys);
+        replica.log_in("matt", PASSWORD).expect(200);
+        replica.stop();
     }
 }
