@@ -223,7 +223,7 @@ pub struct ServeArgs {
     #[arg(
         long,
         env = "PASSGATE_LOG",
-        default_value = "info,actix_server=warn",
+        default_value = "info,actix_server=warn,reqwest_retry=error",
         value_name = "FILTER"
     )]
     pub log: String,

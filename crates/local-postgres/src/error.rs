@@ -102,6 +102,6 @@ fn said(output: &str) -> String {
 
 fn reason(fetch: Option<&str>) -> String {
     fetch.map_or_else(String::new, |why| {
-        format!(" and could not be downloaded ({why})")
+        format!(" and could not be downloaded from github.com ({why})")
     })
 }
