@@ -7,7 +7,6 @@
 //! ```
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     reason = "a bench fails by panicking and prints a table"
