@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use passgate_auth::jwt::Algorithm;
 use passgate_auth::password::Cost;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::telemetry::LogFormat;
 
@@ -49,10 +49,16 @@ pub struct DatabaseArgs {
 impl DatabaseArgs {
     /// The database to use, unless it is the private one.
     pub fn url(&self) -> Option<&SecretString> {
-        self.database_url
-            .as_ref()
-            .or(self.fallback_database_url.as_ref())
+        [&self.database_url, &self.fallback_database_url]
+            .into_iter()
+            .flatten()
+            .find(|url| is_given(url))
     }
+}
+
+/// An empty variable, as `${NAME:-}` makes it, is none.
+pub(crate) fn is_given(secret: &SecretString) -> bool {
+    !secret.expose_secret().is_empty()
 }
 
 /// What encrypts the signing keys.

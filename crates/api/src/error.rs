@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use passgate_auth::flows::{LogInError, RegisterError};
-use passgate_auth::jwt::VerifyError;
+use passgate_auth::jwt::{Forbidden, VerifyError};
 use passgate_auth::password::PasswordError;
 use passgate_domain::ports::{Cause, StoreError, UniqueField};
 use serde::Serialize;
@@ -56,6 +56,8 @@ pub enum ApiError {
     NotAuthenticated,
     /// The token is not good (any more).
     Token(VerifyError),
+    /// The token is good, and not for this.
+    Forbidden(Forbidden),
     /// The token's user is gone or disabled.
     TokenUserGone,
     /// There is nothing at this path.
@@ -185,6 +187,12 @@ impl ApiError {
                     .with(header::WWW_AUTHENTICATE, "Bearer")
             }
             Self::Token(error) => token_parts(error),
+            Self::Forbidden(error) => {
+                Parts::new(S::FORBIDDEN, "insufficient_scope", error.to_string()).with(
+                    header::WWW_AUTHENTICATE,
+                    &error.www_authenticate("passgate"),
+                )
+            }
             Self::TokenUserGone => Parts::new(
                 S::UNAUTHORIZED,
                 "invalid_token",

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
@@ -84,7 +85,11 @@ pub async fn observe(
     };
     let mut response = outcome?;
     let _entered = span.enter();
-    if let Some(error) = response.response().error() {
+    if response.status() == StatusCode::NOT_FOUND && response.response().error().is_none() {
+        // Of the pages under /docs, which come from a library.
+        let rendered = render(ApiError::NotFound.parts(), &id, oauth);
+        response = response.into_response(rendered);
+    } else if let Some(error) = response.response().error() {
         let foreign = ApiError::Internal(error.to_string().into());
         let error = error.as_error::<ApiError>().unwrap_or(&foreign);
         log_cause(error);

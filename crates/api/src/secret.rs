@@ -2,17 +2,18 @@
 //! database.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use passgate_auth::seal::SealingKey;
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 use uuid::Uuid;
 
-use crate::config::SecretArgs;
+use crate::config::{SecretArgs, is_given};
 use crate::failure::Failure;
 
 /// The secret's file in the data directory.
@@ -27,7 +28,10 @@ const RANDOM_BYTES: usize = 32;
 /// # Errors
 /// A [`Failure`] if there is none, it is too short, or its file cannot be used.
 pub fn sealing_key(args: &SecretArgs, data_dir: Option<&Path>) -> Result<SealingKey, Failure> {
-    match (&args.secret, data_dir) {
+    match (
+        args.secret.as_ref().filter(|secret| is_given(secret)),
+        data_dir,
+    ) {
         (Some(secret), _) => SealingKey::from_secret(secret)
             .map_err(|error| Failure::new(format!("PASSGATE_SECRET cannot be used: {error}"))),
         (None, Some(data_dir)) => kept_in(&data_dir.join(FILE)),
@@ -50,18 +54,30 @@ fn kept_in(file: &Path) -> Result<SealingKey, Failure> {
             "the secret in {shown} cannot be read or made: {error}"
         ))
     })?;
-    let mode = fs::metadata(file)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(Failure::new(format!(
-            "the secret in {shown} can be read by others: run `chmod 600 {shown}`"
-        )));
-    }
     SealingKey::from_secret(&secret)
         .map_err(|error| Failure::new(format!("the secret in {shown} cannot be used: {error}")))
 }
 
-fn read(file: &Path) -> io::Result<SecretString> {
-    fs::read_to_string(file).map(|text| SecretString::from(text.trim_end().to_owned()))
+/// Reads the file if it is its owner's alone, and that is whoever owns the folder around it:
+/// somebody else may have put theirs there.
+fn read(path: &Path) -> io::Result<SecretString> {
+    let mut file = OpenOptions::new().read(true).open(path)?;
+    let (meta, around) = (file.metadata()?, fs::metadata(path.with_file_name("."))?);
+    if meta.permissions().mode() & 0o077 != 0 {
+        let advice = format!(
+            "it can be read by others; run `chmod 600 {}`",
+            path.display()
+        );
+        return Err(io::Error::other(advice));
+    }
+    if meta.uid() != around.uid() {
+        return Err(io::Error::other(
+            "it does not belong to the owner of its folder",
+        ));
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text)?;
+    Ok(SecretString::from(text.trim_end()))
 }
 
 /// Makes the file whole or not at all; of several that try at once, the first wins.

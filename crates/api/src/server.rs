@@ -24,7 +24,7 @@ use passgate_domain::token::UserClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
 
-use crate::config::{PasswordArgs, ServeArgs};
+use crate::config::{PasswordArgs, ServeArgs, is_given};
 use crate::database::{Database, Migrate};
 use crate::failure::Failure;
 use crate::request_log::observe;
@@ -46,13 +46,19 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
     telemetry::start(args.log_format, &args.log);
     let listener = bind(args.listen)?;
-    let address = listener.local_addr()?;
     let migrate = if args.no_migrate {
         Migrate::Never
     } else {
         Migrate::First
     };
     let database = Database::open(&args.database, migrate, cores())?;
+    let outcome = serve_on(args, &database, listener);
+    let closed = database.close();
+    outcome.and(closed)
+}
+
+fn serve_on(args: &ServeArgs, database: &Database, listener: TcpListener) -> Result<(), Failure> {
+    let address = listener.local_addr()?;
     let sealing = secret::sealing_key(&args.secret, database.data_dir())?;
     let state = web::Data::new(build_state(
         args,
@@ -68,7 +74,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
         announce(address)?;
         until_stopped(server, signals).await
     })?;
-    database.close()
+    Ok(())
 }
 
 /// The signals by which an operator stops us.
@@ -203,7 +209,7 @@ fn signer(
 }
 
 fn shared_secret(args: &ServeArgs) -> Result<SharedSecret, Failure> {
-    let secret = args.jwt_secret.as_ref().ok_or_else(|| {
+    let secret = args.jwt_secret.as_ref().filter(|secret| is_given(secret)).ok_or_else(|| {
         Failure::new(
             "HS256 needs PASSGATE_JWT_SECRET: the secret of at least 32 bytes that the verifying \
              service has",

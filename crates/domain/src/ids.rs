@@ -12,16 +12,20 @@ pub struct UserId(i64);
 
 /// The number cannot name a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a user id is a whole number from 1 to 9223372036854775807, not {0}")]
+#[error("a user id is a whole number from 1 to {max}, not {0}", max = UserId::MAX)]
 pub struct InvalidUserId(pub i64);
 
 impl UserId {
+    /// The greatest number that every JSON parser reads as it was written: 2^53 - 1 (RFC 8259
+    /// section 6).
+    pub const MAX: i64 = 9_007_199_254_740_991;
+
     /// Wraps a number.
     ///
     /// # Errors
-    /// [`InvalidUserId`] if it is not positive.
+    /// [`InvalidUserId`] if it is not positive, or above [`UserId::MAX`].
     pub const fn try_new(id: i64) -> Result<Self, InvalidUserId> {
-        if id > 0 {
+        if id > 0 && id <= Self::MAX {
             Ok(Self(id))
         } else {
             Err(InvalidUserId(id))
@@ -62,6 +66,8 @@ mod tests {
     fn zero_and_negative_numbers_name_nobody() {
         assert_eq!(UserId::try_new(0), Err(InvalidUserId(0)));
         assert_eq!(UserId::try_new(-7), Err(InvalidUserId(-7)));
+        let above = UserId::MAX + 1;
+        assert_eq!(UserId::try_new(above), Err(InvalidUserId(above)));
         assert!(serde_json::from_str::<UserId>("-7").is_err());
         assert_eq!(UserId::try_new(1).map(UserId::get), Ok(1));
     }

@@ -40,6 +40,15 @@ impl Account {
         }
     }
 
+    /// Whoever may run programs that we know nothing about.
+    pub(crate) fn for_strangers() -> Result<Self, LocalPostgresError> {
+        if Uid::effective().is_root() {
+            Self::unprivileged()
+        } else {
+            Ok(Self::Ourselves)
+        }
+    }
+
     fn unprivileged() -> Result<Self, LocalPostgresError> {
         ["postgres", "nobody"]
             .into_iter()

@@ -75,7 +75,14 @@ impl Cluster<'_> {
         }
         self.program("initdb").args(args).run()?;
         self.program("postgres")
-            .args(["--single", "-D", "data.new", "postgres"])
+            .args([
+                "--single",
+                "-D",
+                "data.new",
+                "-c",
+                "exit_on_error=true",
+                "postgres",
+            ])
             .run_with_input(&format!("CREATE DATABASE {NAME}\n"))?;
         fs::rename(&fresh, &data).map_err(LocalPostgresError::file(&data, "made"))
     }
@@ -106,15 +113,20 @@ impl Cluster<'_> {
     }
 
     /// Starts the server, or finds it running, and says where its socket is.
-    pub(crate) fn start(
-        &self,
-        report: &dyn Fn(&Event),
-    ) -> Result<(PathBuf, bool), LocalPostgresError> {
+    pub(crate) fn start(&self, report: &dyn Fn(&Event)) -> Result<PathBuf, LocalPostgresError> {
         let data = self.home.file("data");
+        let meta = fs::symlink_metadata(&data);
+        if !meta
+            .map_err(LocalPostgresError::file(&data, "read"))?
+            .is_dir()
+        {
+            let error = io::Error::from(io::ErrorKind::NotADirectory);
+            return Err(LocalPostgresError::file(&data, "used")(error));
+        }
         match self.state()? {
             State::Ready { socket_folder } => {
                 report(&Event::Reusing { data });
-                return Ok((socket_folder, false));
+                return Ok(socket_folder);
             }
             State::Busy => self.stop()?,
             State::Stopped => {}
@@ -130,7 +142,7 @@ impl Cluster<'_> {
             }
             started = self.try_start();
         }
-        started.map(|()| (socket_folder, true))
+        started.map(|()| socket_folder)
     }
 
     fn try_start(&self) -> Result<(), LocalPostgresError> {
@@ -145,7 +157,7 @@ impl Cluster<'_> {
                 "server.log",
                 "-w",
                 "-t",
-                "60",
+                "600",
                 "-s",
                 "-o",
                 "-c config_file=server.conf",

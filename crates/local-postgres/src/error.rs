@@ -52,6 +52,9 @@ pub enum LocalPostgresError {
         /// Ours.
         we: u32,
     },
+    /// Anybody may write to the data directory, and so choose what we run and trust.
+    #[error("{} can be written to by everybody; run `chmod o-w` on it, or use another data directory", .0.display())]
+    OpenToAll(PathBuf),
     /// We are root, and there is nobody to run the server as: PostgreSQL refuses to run as root.
     #[error(
         "PostgreSQL refuses to run as root, and there is neither a user named postgres nor one \

@@ -22,6 +22,9 @@ pub(crate) fn fetch(major: Option<u32>, report: &dyn Fn(&Event)) -> Result<Progr
     }
     report(&Event::Fetching);
     fs::create_dir_all(&store).map_err(|error| format!("{}: {error}", store.display()))?;
+    for folder in store.ancestors().take(2) {
+        open_to_all(folder);
+    }
     let request = VersionReq::parse(&format!("={major}")).map_err(|error| error.to_string())?;
     // A thread of its own: the library blocks on a runtime, which a caller's runtime forbids.
     let (version, archive) = thread::spawn(move || blocking::get_archive(theseus::URL, &request))

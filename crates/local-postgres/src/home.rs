@@ -1,6 +1,6 @@
 //! The folder that a cluster and everything about it lives in.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
@@ -43,7 +43,12 @@ impl Home {
         }
         let path = elsewhere(durability)?;
         account.own(&path)?;
-        fs::write(&pointer, format!("{}\n", path.display()))
+        let line = format!("{}\n", path.display());
+        without_links()
+            .write(true)
+            .create_new(true)
+            .open(&pointer)
+            .and_then(|mut file| file.write_all(line.as_bytes()))
             .map_err(LocalPostgresError::file(&pointer, "written"))?;
         Ok(Self { path, account })
     }
@@ -65,10 +70,7 @@ impl Home {
         let path = self.file(name);
         let read = || {
             let mut text = String::new();
-            without_links()
-                .read(true)
-                .open(&path)?
-                .read_to_string(&mut text)?;
+            regular(without_links().read(true).open(&path)?)?.read_to_string(&mut text)?;
             Ok(text)
         };
         match read() {
@@ -140,8 +142,17 @@ impl Home {
 /// to other files.
 pub(crate) fn without_links() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.custom_flags(nix::libc::O_NOFOLLOW);
+    options.custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
     options
+}
+
+/// Insists on an ordinary file with one name: nothing that blocks, nothing that is elsewhere, too.
+pub(crate) fn regular(file: File) -> io::Result<File> {
+    let meta = file.metadata()?;
+    if meta.is_file() && meta.nlink() == 1 {
+        return Ok(file);
+    }
+    Err(io::Error::other("it is no ordinary file of its own"))
 }
 
 fn make_folder(path: &Path) -> Result<(), LocalPostgresError> {
@@ -156,7 +167,13 @@ fn elsewhere(durability: Durability) -> Result<PathBuf, LocalPostgresError> {
         Durability::Full => Path::new("/var/lib/passgate"),
         Durability::Disposable => return unique_folder(Path::new("/tmp")),
     };
-    fs::create_dir_all(parent).map_err(LocalPostgresError::file(parent, "made"))?;
+    if !parent.exists() {
+        fs::create_dir_all(parent).map_err(LocalPostgresError::file(parent, "made"))?;
+        // Whatever our umask: the server's user has to get through.
+        fs::set_permissions(parent, Permissions::from_mode(0o755)).map_err(
+            LocalPostgresError::file(parent, "opened to the server's user"),
+        )?;
+    }
     unique_folder(parent)
 }
 

@@ -1,6 +1,7 @@
 //! Locks between processes.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -8,18 +9,22 @@ use std::process::{Child, Command, Stdio};
 
 use crate::LocalPostgresError;
 use crate::account::Account;
-use crate::home::without_links;
+use crate::home::{regular, without_links};
 use crate::program::prepare;
 
-fn open(path: &Path) -> Result<File, LocalPostgresError> {
-    without_links()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(LocalPostgresError::file(path, "opened"))
+/// Opens a lock file, making it if need be; whoever makes it gives it away.
+fn open(path: &Path, account: Account) -> Result<File, LocalPostgresError> {
+    let mut options = without_links();
+    options.read(true).write(true).mode(0o600);
+    let made = options.clone().create_new(true).open(path);
+    let file = match made {
+        Ok(file) => account.own_file(&file).map(|()| file),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options.open(path).and_then(regular)
+        }
+        Err(error) => Err(error),
+    };
+    file.map_err(LocalPostgresError::file(path, "opened"))
 }
 
 /// Held by the one process that is starting or stopping the server.
@@ -27,7 +32,7 @@ pub(crate) struct StartLock(#[expect(dead_code, reason = "holds the lock")] File
 
 impl StartLock {
     pub(crate) fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self, LocalPostgresError> {
-        let file = open(path)?;
+        let file = open(path, Account::Ourselves)?;
         match file.try_lock() {
             Ok(()) => return Ok(Self(file)),
             Err(TryLockError::WouldBlock) => waiting(),
@@ -50,10 +55,7 @@ pub(crate) struct Lease {
 impl Lease {
     /// Waits while somebody is stopping the server.
     pub(crate) fn take(path: &Path, account: Account) -> Result<Self, LocalPostgresError> {
-        let file = open(path)?;
-        account
-            .own_file(&file)
-            .map_err(LocalPostgresError::file(path, "given away"))?;
+        let file = open(path, account)?;
         file.lock_shared()
             .map_err(LocalPostgresError::file(path, "locked"))?;
         Ok(Self {
@@ -74,6 +76,15 @@ impl Lease {
                 Err(LocalPostgresError::file(&self.path, "locked")(error))
             }
         }
+    }
+}
+
+impl Lease {
+    /// Waits while somebody else's watcher is stopping the server.
+    pub(crate) fn wait(&self) -> Result<(), LocalPostgresError> {
+        self.file
+            .lock_shared()
+            .map_err(LocalPostgresError::file(&self.path, "locked"))
     }
 }
 

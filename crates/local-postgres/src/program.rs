@@ -1,9 +1,8 @@
 //! Runs programs of PostgreSQL: as the server's user, in the cluster's home, with nothing of our
 //! environment that would tell them otherwise.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
 
@@ -86,16 +85,28 @@ impl Program {
     }
 }
 
+/// What a program gets of our environment. Not the rest: it may hold secrets of ours, which are
+/// none of the server's user's business, and `PGPORT` and its like, which speak of another server.
+const KEPT: [&str; 4] = ["PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what programs need to run, not configuration"
+)]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 /// Sets user, folder and environment of a command.
 pub(crate) fn prepare(command: &mut Command, account: Account, home: &Path) {
     account
         .applied_to(command)
         .current_dir(home)
+        .env_clear()
         .env("LC_ALL", "C");
-    for (name, _) in std::env::vars_os() {
-        // PGDATA, PGPORT, PGOPTIONS and the rest speak of another server.
-        if name.as_bytes().starts_with(b"PG") {
-            command.env_remove(name);
+    for name in KEPT {
+        if let Some(value) = variable(name) {
+            command.env(name, value);
         }
     }
 }

@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::account::Account;
+use crate::program::prepare;
+
 /// The oldest PostgreSQL that Passgate runs on: the oldest with `DROP DATABASE ... (FORCE)`.
 const OLDEST: u32 = 13;
 
@@ -25,11 +28,10 @@ impl Programs {
         if !NEEDED.iter().all(|name| bin.join(name).is_file()) {
             return None;
         }
-        let output = Command::new(bin.join("postgres"))
-            .arg("--version")
-            .stdin(Stdio::null())
-            .output()
-            .ok()?;
+        // As root, not as root: the folder may be anybody's.
+        let mut probe = Command::new(bin.join("postgres"));
+        prepare(&mut probe, Account::for_strangers().ok()?, Path::new("/"));
+        let output = probe.arg("--version").stdin(Stdio::null()).output().ok()?;
         let (major, minor) = parse_version(&String::from_utf8_lossy(&output.stdout))?;
         (major >= OLDEST).then(|| Self {
             bin: bin.to_owned(),
@@ -236,6 +238,13 @@ mod tests {
         }
     }
 
+    /// One that the server's user can get to.
+    fn open_folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        folder
+    }
+
     fn install(root: &Path, folder: &str, version: &str) -> PathBuf {
         let bin = root.join(folder);
         fs::create_dir_all(&bin).unwrap();
@@ -249,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_newest_of_several_comes_first_and_the_too_old_not_at_all() {
-        let root = tempfile::tempdir().unwrap();
+        let root = open_folder();
         let old = install(root.path(), "usr/lib/postgresql/9.6/bin", "9.6.24");
         let middle = install(root.path(), "usr/lib/postgresql/15/bin", "15.8");
         let new = install(root.path(), "usr/lib/postgresql/17/bin", "17.2");
@@ -260,7 +269,7 @@ mod tests {
 
     #[test]
     fn packagers_folders_are_matched_by_pattern() {
-        let root = tempfile::tempdir().unwrap();
+        let root = open_folder();
         let debian = install(root.path(), "usr/lib/postgresql/15/bin", "15.8");
         let fedora = install(root.path(), "usr/pgsql-16/bin", "16.1");
         let brew = install(root.path(), "opt/homebrew/opt/postgresql@17/bin", "17.2");
@@ -278,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_folder_without_all_programs_is_no_installation() {
-        let root = tempfile::tempdir().unwrap();
+        let root = open_folder();
         let bin = install(root.path(), "bin", "17.2");
         fs::remove_file(bin.join("initdb")).unwrap();
         assert_eq!(Programs::in_folder(&bin), None);

@@ -1,7 +1,9 @@
 use std::fmt;
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use nix::unistd::Uid;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -87,11 +89,13 @@ impl LocalPostgresBuilder {
             programs: &programs,
             durability: self.durability,
         };
+        // Before there is a server: whenever we are killed from now on, it stops. Others may have
+        // a watcher, too; the first one to come stops the server, and the rest find it stopped.
+        let watcher = watch(&cluster);
         if cluster::version_of(&home)?.is_none() {
             cluster.initialise(report)?;
         }
-        let (socket_folder, is_new) = cluster.start(report)?;
-        let watcher = if is_new { watch(&cluster) } else { None };
+        let socket_folder = cluster.start(report)?;
         let password = home.password()?;
         Ok(LocalPostgres {
             durability: self.durability,
@@ -147,9 +151,24 @@ impl LocalPostgresBuilder {
     }
 }
 
+/// Makes the folder, or takes one that is there if it is ours and nobody else can put a secret or
+/// a cluster of theirs into it.
 fn make_data_dir(path: &Path) -> Result<PathBuf, LocalPostgresError> {
-    fs::create_dir_all(path).map_err(LocalPostgresError::file(path, "made"))?;
-    fs::canonicalize(path).map_err(LocalPostgresError::file(path, "read"))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .map_err(LocalPostgresError::file(path, "made"))?;
+    let path = fs::canonicalize(path).map_err(LocalPostgresError::file(path, "read"))?;
+    let meta = fs::metadata(&path).map_err(LocalPostgresError::file(&path, "read"))?;
+    let (owner, we) = (meta.uid(), Uid::effective().as_raw());
+    if owner != we {
+        return Err(LocalPostgresError::OtherOwner { path, owner, we });
+    }
+    if meta.mode() & 0o002 != 0 {
+        return Err(LocalPostgresError::OpenToAll(path));
+    }
+    Ok(path)
 }
 
 fn watch(cluster: &Cluster<'_>) -> Option<Watcher> {
@@ -208,7 +227,8 @@ impl LocalPostgres {
             // For those who stay.
             watch(&cluster);
         }
-        Ok(())
+        // If somebody's watcher was faster, until it has stopped the server.
+        self.lease.wait()
     }
 }
 

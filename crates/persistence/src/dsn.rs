@@ -5,8 +5,20 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// How long to wait for one host, in seconds. libpq's own default is the kernel's: minutes.
-const CONNECT_TIMEOUT: &str = "5";
+/// What we want of every connection and the operator has not decided. libpq's own defaults are the
+/// kernel's: minutes until a host that does not answer is given up, hours until one is that has
+/// gone without a word.
+const DEFAULTS: [(&str, &str); 6] = [
+    ("fallback_application_name", "passgate"),
+    // Seconds, for one host.
+    ("connect_timeout", "5"),
+    // Milliseconds.
+    ("tcp_user_timeout", "10000"),
+    // Seconds: gone is who does not answer within 10 + 3 * 3.
+    ("keepalives_idle", "10"),
+    ("keepalives_interval", "3"),
+    ("keepalives_count", "3"),
+];
 
 /// Adds a parameter; it overrides an earlier one of its name.
 pub(crate) fn with(url: &SecretString, name: &str, value: &str) -> SecretString {
@@ -21,14 +33,13 @@ pub(crate) fn with(url: &SecretString, name: &str, value: &str) -> SecretString 
     format!("{text} {name}={value}").into()
 }
 
-/// Adds what we want of every connection and the operator has not decided.
+/// Adds the defaults.
 pub(crate) fn with_defaults(url: &SecretString) -> SecretString {
-    let named = with(url, "fallback_application_name", "passgate");
-    if url.expose_secret().contains("connect_timeout") {
-        named
-    } else {
-        with(&named, "connect_timeout", CONNECT_TIMEOUT)
-    }
+    let is_open = |name: &str| !url.expose_secret().contains(name);
+    DEFAULTS
+        .iter()
+        .filter(|(name, _)| is_open(name))
+        .fold(url.clone(), |url, (name, value)| with(&url, name, value))
 }
 
 #[cfg(test)]
@@ -41,33 +52,30 @@ mod tests {
             .to_owned()
     }
 
+    const URI: &str = "fallback_application_name=passgate&connect_timeout=5&tcp_user_timeout=10000\
+                       &keepalives_idle=10&keepalives_interval=3&keepalives_count=3";
+
     #[test]
     fn both_forms_are_extended() {
-        for (url, expected) in [
-            (
-                "postgres://u:p@h/d",
-                "postgres://u:p@h/d?fallback_application_name=passgate&connect_timeout=5",
-            ),
-            (
-                "postgresql://h1,h2/d?target_session_attrs=read-write",
-                "postgresql://h1,h2/d?target_session_attrs=read-write\
-                 &fallback_application_name=passgate&connect_timeout=5",
-            ),
-            (
-                "host=h dbname=d",
-                "host=h dbname=d fallback_application_name=passgate connect_timeout=5",
-            ),
-        ] {
-            assert_eq!(extended(url), expected);
-        }
+        assert_eq!(
+            extended("postgres://u:p@h/d"),
+            format!("postgres://u:p@h/d?{URI}")
+        );
+        let several = "postgresql://h1,h2/d?target_session_attrs=read-write";
+        assert_eq!(extended(several), format!("{several}&{URI}"));
+        let pairs = URI.replace('&', " ");
+        assert_eq!(
+            extended("host=h dbname=d"),
+            format!("host=h dbname=d {pairs}")
+        );
     }
 
     #[test]
-    fn the_operators_timeout_stays() {
+    fn what_the_operator_decided_stays() {
         let url = "postgres://h/d?connect_timeout=60";
         assert_eq!(
             extended(url),
-            format!("{url}&fallback_application_name=passgate")
+            format!("{url}&{}", URI.replace("connect_timeout=5&", ""))
         );
     }
 }

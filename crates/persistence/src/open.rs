@@ -56,6 +56,10 @@ impl OpenError {
         {
             return Self::Malformed;
         }
+        // An `@` in the password, not encoded: the rest of the password is in the "host name".
+        if message.starts_with("could not translate") && message.contains('@') {
+            return Self::Malformed;
+        }
         if holds(&["does not exist"]) && holds(&["database \""]) {
             return Self::NoDatabase(message);
         }
@@ -137,8 +141,13 @@ mod tests {
 
     #[test]
     fn what_libpq_cannot_read_is_not_repeated() {
-        let error = read("invalid port number: \"topsecret@host\"");
-        assert!(matches!(error, OpenError::Malformed), "{error:?}");
-        assert!(!format!("{error} {error:?}").contains("topsecret"));
+        for message in [
+            "invalid port number: \"topsecret@host\"",
+            "could not translate host name \"topsecret@host\" to address: Name or service not known",
+        ] {
+            let error = read(message);
+            assert!(matches!(error, OpenError::Malformed), "{error:?}");
+            assert!(!format!("{error} {error:?}").contains("topsecret"));
+        }
     }
 }

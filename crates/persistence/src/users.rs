@@ -1,3 +1,4 @@
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use passgate_domain::ports::{
     CreateUserError, ImportSummary, ImportUsersError, StoreError, UserPage, UserStore,
@@ -141,9 +142,13 @@ impl UserStore for PgStore {
             let unchanged = users::table
                 .find(id.get())
                 .filter(users::password_hash.eq(from.expose()));
-            let changed = diesel::update(unchanged)
-                .set(users::password_hash.eq(to.expose()))
-                .execute(connection)?;
+            // Not worth waiting for: an import holds the table, and the connection is wanted.
+            let changed = connection.transaction(|connection| {
+                connection.batch_execute("SET LOCAL lock_timeout = '100ms'")?;
+                diesel::update(unchanged)
+                    .set(users::password_hash.eq(to.expose()))
+                    .execute(connection)
+            })?;
             Ok(changed)
         });
         is_one(changed)

@@ -5,14 +5,14 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use passgate_domain::ports::{StoreError, UserPage, UserStore};
 use passgate_domain::testing::new_user;
-use passgate_domain::{UserStatus, Username};
+use passgate_domain::{PasswordHash, UserStatus, Username};
 use passgate_local_postgres::testing::admin_url;
 use passgate_persistence::testing::TestDatabase;
 use passgate_persistence::{OpenError, PgStore, PoolSettings};
@@ -83,6 +83,37 @@ fn a_statement_that_takes_too_long_is_given_up() {
             .unwrap()
             .is_none()
     );
+}
+
+/// An import holds the table for as long as it takes; log-ins go on.
+#[test]
+fn an_upgrade_does_not_wait_for_the_table() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let now = datetime!(2026-11-01 12:00 UTC);
+    let matt = store.create_user(&new_user("matt"), now).unwrap();
+    let (old, new) = (
+        new_user("matt").password_hash,
+        PasswordHash::new("$sample$stronger"),
+    );
+    let mut holder = database.connect();
+    holder
+        .batch_execute("BEGIN; LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE")
+        .unwrap();
+    let begun = Instant::now();
+    let outcome = store.upgrade_password_hash(matt.id, &old, &new);
+    assert!(
+        matches!(outcome, Err(StoreError::Unavailable(_))),
+        "{outcome:?}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(store.find_credentials(&matt.username).unwrap().is_some());
+    holder.batch_execute("ROLLBACK").unwrap();
+    assert!(store.upgrade_password_hash(matt.id, &old, &new).unwrap());
 }
 
 #[test]

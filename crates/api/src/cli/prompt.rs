@@ -2,6 +2,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use passgate_domain::Password;
 use passgate_domain::password::MAX_BYTES;
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::failure::Failure;
@@ -17,13 +18,11 @@ pub(super) fn new_password(from_stdin: bool) -> Result<Password, Failure> {
 }
 
 fn from_standard_input() -> Result<SecretString, Failure> {
-    let mut line = String::new();
+    let mut line = Zeroizing::new(String::new());
     let mut limited = io::Read::take(io::stdin().lock(), MAX_BYTES as u64 + 2);
     limited.read_line(&mut line)?;
     let text = line.strip_suffix('\n').unwrap_or(&line);
-    Ok(SecretString::from(
-        text.strip_suffix('\r').unwrap_or(text).to_owned(),
-    ))
+    Ok(SecretString::from(text.strip_suffix('\r').unwrap_or(text)))
 }
 
 fn from_terminal() -> Result<SecretString, Failure> {

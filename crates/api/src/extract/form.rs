@@ -5,6 +5,7 @@ use std::pin::Pin;
 use actix_web::{FromRequest, HttpRequest, dev};
 use percent_encoding::percent_decode;
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 
 use super::body;
 use crate::error::ApiError;
@@ -46,10 +47,8 @@ impl Form {
 }
 
 fn decode(encoded: &[u8]) -> Result<String, ApiError> {
-    let spaced: Vec<u8> = encoded
-        .iter()
-        .map(|&b| if b == b'+' { b' ' } else { b })
-        .collect();
+    let plus_is_space = |&b: &u8| if b == b'+' { b' ' } else { b };
+    let spaced: Zeroizing<Vec<u8>> = Zeroizing::new(encoded.iter().map(plus_is_space).collect());
     let bytes: Vec<u8> = percent_decode(&spaced).collect();
     let text = String::from_utf8(bytes)
         .map_err(|_| ApiError::InvalidRequest("The form must be UTF-8".into()))?;

@@ -8,7 +8,7 @@ use passgate_auth::flows::{self, Register};
 use passgate_auth::password::Policy;
 use passgate_domain::ports::{StoreError, UserStore};
 use passgate_domain::user::MAX_DISPLAY_NAME_BYTES;
-use passgate_domain::{Email, Password, Role, User, Username};
+use passgate_domain::{Email, Password, Role, Scope, User, Username};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -137,6 +137,7 @@ pub async fn register(
     responses(
         (status = 200, description = "The account", body = UserBody),
         (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -144,6 +145,9 @@ pub async fn me(
     state: web::Data<AppState>,
     Bearer(token): Bearer,
 ) -> Result<web::Json<UserBody>, ApiError> {
+    token
+        .require_scope(Scope::PROFILE)
+        .map_err(ApiError::Forbidden)?;
     let id = token.extra().user_id;
     let user = blocking::run::<_, StoreError, _>(move || state.store.find_user(id)).await?;
     match user {

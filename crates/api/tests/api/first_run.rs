@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::app::SECRET;
 use crate::client::{Ask, JSON, PASSWORD, compose, try_send};
-use crate::program::{Served, folder, run_well};
+use crate::program::{Served, folder, passgate, run, run_well};
 
 #[test]
 fn the_second_run_keeps_the_users_of_the_first() {
@@ -150,4 +150,51 @@ fn replicas_that_start_together_on_an_empty_database_publish_one_key() {
         replica.log_in("matt", PASSWORD).expect(200);
         replica.stop();
     }
+}
+
+/// The server's user is another one where we are root.
+#[test]
+fn the_private_server_gets_nothing_of_our_environment() {
+    let folder = folder();
+    let mut command = passgate(folder.path(), &["--listen", "127.0.0.1:0"]);
+    let server = Served::spawn(command.env("PASSGATE_SECRET", SECRET));
+    let file = folder.path().join(".passgate/postgres/data/postmaster.pid");
+    let pid = std::fs::read_to_string(file).unwrap();
+    let pid = pid.lines().next().unwrap();
+    // Where there is no /proc there is nothing to read it from.
+    if let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) {
+        let environment = String::from_utf8_lossy(&environment);
+        assert!(environment.contains("PATH="), "{environment}");
+        assert!(!environment.contains("PASSGATE") && !environment.contains(SECRET));
+    }
+    server.stop();
+}
+
+#[test]
+fn a_start_that_fails_leaves_no_server() {
+    let folder = folder();
+    Served::start(folder.path(), &[]).stop();
+    let output = run(
+        folder.path(),
+        &["--listen", "127.0.0.1:0", "--secret", "too short"],
+    );
+    assert!(!output.status.success());
+    assert!(
+        !folder
+            .path()
+            .join(".passgate/postgres/data/postmaster.pid")
+            .exists()
+    );
+}
+
+#[test]
+fn an_empty_variable_is_none() {
+    let folder = folder();
+    let mut command = passgate(folder.path(), &["--listen", "127.0.0.1:0"]);
+    for name in ["PASSGATE_DATABASE_URL", "DATABASE_URL", "PASSGATE_SECRET"] {
+        command.env(name, "");
+    }
+    let server = Served::spawn(&mut command);
+    assert!(folder.path().join(".passgate/postgres/data").exists());
+    server.stop();
 }

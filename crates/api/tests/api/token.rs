@@ -224,6 +224,15 @@ fn scopes_beyond_the_users_own_are_refused_by_name() {
         "admin profile"
     );
     assert_eq!(ask("root", "").expect(200)["scope"], "profile");
+    // For administering only.
+    let answer = ask("root", "admin").expect(200);
+    let reply = app.get_as(answer["access_token"].as_str().unwrap(), "/users/me");
+    reply.expect(403);
+    let challenge = reply.header("www-authenticate").unwrap();
+    assert!(
+        challenge.contains("error=\"insufficient_scope\", scope=\"profile\""),
+        "{challenge}"
+    );
 }
 
 #[test]

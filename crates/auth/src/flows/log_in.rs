@@ -142,7 +142,10 @@ fn upgrade_hash<S: UserStore + ?Sized>(
         Err(PasswordError::Busy { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    Ok(store.upgrade_password_hash(credentials.user.id, &credentials.password_hash, &stronger)?)
+    match store.upgrade_password_hash(credentials.user.id, &credentials.password_hash, &stronger) {
+        Err(StoreError::Unavailable(_)) => Ok(false),
+        outcome => Ok(outcome?),
+    }
 }
 
 fn issue(

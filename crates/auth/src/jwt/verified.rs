@@ -36,6 +36,17 @@ pub enum Forbidden {
     Role(String),
 }
 
+impl Forbidden {
+    /// The challenge of RFC 6750 section 3.1.
+    pub fn www_authenticate(&self, realm: &str) -> String {
+        let scope = match self {
+            Self::Scope(scope) => format!(", scope=\"{scope}\""),
+            Self::Role(_) => String::new(),
+        };
+        format!("Bearer realm=\"{realm}\", error=\"insufficient_scope\"{scope}")
+    }
+}
+
 impl<X> Verified<X> {
     /// Whom the token is about.
     pub fn subject(&self) -> &Subject {

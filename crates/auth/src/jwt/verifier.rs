@@ -130,7 +130,8 @@ impl Rules {
     ) -> Result<(OffsetDateTime, OffsetDateTime), VerifyError> {
         let now = self.clock.now();
         let (issued_at, expires_at) = (claims.issued_at()?, claims.expires_at()?);
-        if now >= expires_at + self.leeway {
+        // Not added to the token's own time, which may be the calendar's last.
+        if now - self.leeway >= expires_at {
             return Err(VerifyError::Expired);
         }
         if expires_at <= issued_at {
@@ -140,7 +141,7 @@ impl Rules {
             return Err(VerifyError::LivesTooLong);
         }
         let begins_at = claims.not_before()?.unwrap_or(issued_at).max(issued_at);
-        if begins_at > now + self.leeway {
+        if begins_at - self.leeway > now {
             return Err(VerifyError::NotYetValid);
         }
         Ok((issued_at, expires_at))

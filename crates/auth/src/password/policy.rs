@@ -1,5 +1,6 @@
 use passgate_domain::{Password, Username};
 use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
 
 /// What a new password has to be, after NIST SP 800-63B-4 section 3.1.1: long, and not the
 /// username. Nothing is said about digits and punctuation, which make passwords worse.
@@ -52,7 +53,8 @@ impl Policy {
         username: Option<&Username>,
     ) -> Result<(), PolicyViolation> {
         let text = password.expose();
-        if text.chars().count() < self.min_chars {
+        // Of the form that is hashed.
+        if text.nfc().count() < self.min_chars {
             return Err(PolicyViolation::TooShort {
                 min_chars: self.min_chars,
             });
@@ -90,6 +92,7 @@ mod tests {
         );
         assert!(check("éééééééééééé", "matt").is_ok());
         assert!(check("ééééééééééé", "matt").is_err());
+        assert!(check(&"e\u{301}".repeat(6), "matt").is_err());
     }
 
     #[test]

@@ -83,6 +83,21 @@ fn a_time_beyond_every_calendar_is_refused() {
     }
 }
 
+/// `datetime.max`, as others write "never".
+#[test]
+fn the_last_second_of_the_calendar_is_a_time_like_any_other() {
+    let last = json!(253_402_300_799_i64);
+    assert_eq!(
+        verify(&[("exp", last.clone())]),
+        Err(VerifyError::LivesTooLong)
+    );
+    assert_eq!(
+        verify(&[("nbf", last.clone())]),
+        Err(VerifyError::NotYetValid)
+    );
+    assert!(verify(&[("iat", last.clone()), ("exp", last)]).is_err());
+}
+
 #[test]
 fn a_life_longer_than_a_day_is_refused() {
     assert_eq!(verify(&[("exp", at(24 * 3600))]), Ok(()));

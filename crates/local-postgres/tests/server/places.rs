@@ -78,3 +78,64 @@ fn root_in_a_closed_folder_keeps_the_cluster_elsewhere() {
     server.stop().unwrap();
     fs::remove_dir_all(elsewhere.trim()).unwrap();
 }
+
+#[test]
+fn a_data_directory_that_everybody_can_write_to_is_refused() {
+    let folder = Folder::new();
+    fs::set_permissions(&folder.data_dir, fs::Permissions::from_mode(0o777)).unwrap();
+    let said = folder.try_start().expect_err("a start").to_string();
+    assert!(
+        said.contains("everybody") && said.contains("chmod o-w"),
+        "{said}"
+    );
+    assert!(!folder.cluster().exists());
+}
+
+#[test]
+fn a_data_directory_of_somebody_else_is_refused() {
+    if !nix::unistd::Uid::effective().is_root() {
+        io::stderr()
+            .write_all(b"skipped: only root can make one\n")
+            .unwrap();
+        return;
+    }
+    let folder = Folder::new();
+    std::os::unix::fs::chown(&folder.data_dir, Some(12345), None).unwrap();
+    let said = folder.try_start().expect_err("a start").to_string();
+    assert!(said.contains("12345"), "{said}");
+}
+
+/// The home belongs to the server's user, whom root must not be led by.
+#[test]
+fn no_link_in_the_home_is_followed() {
+    let folder = Folder::new();
+    folder.start().stop().unwrap();
+    let home = folder.data_dir.join("postgres");
+    let precious = folder.root().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    let untouched = || {
+        let meta = fs::metadata(&precious).unwrap();
+        let owner = std::os::unix::fs::MetadataExt::uid(&meta);
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+        assert_eq!(owner, nix::unistd::Uid::effective().as_raw());
+    };
+    for name in ["lease", "password", "data"] {
+        let (there, aside) = (home.join(name), home.join("aside"));
+        fs::rename(&there, &aside).unwrap();
+        std::os::unix::fs::symlink(&precious, &there).unwrap();
+        assert!(folder.try_start().is_err(), "{name}");
+        untouched();
+        fs::remove_file(&there).unwrap();
+        fs::hard_link(&precious, &there).unwrap();
+        assert!(folder.try_start().is_err(), "{name}");
+        untouched();
+        fs::remove_file(&there).unwrap();
+        fs::rename(&aside, &there).unwrap();
+    }
+    for name in ["server.conf", "server.conf.new"] {
+        drop(fs::remove_file(home.join(name)));
+        std::os::unix::fs::symlink(&precious, home.join(name)).unwrap();
+    }
+    folder.start().stop().unwrap();
+    untouched();
+}

@@ -59,11 +59,15 @@ pub(super) fn user(
     })
 }
 
+/// The greatest number taken: half of all there are stay free for those who come later.
+const MAX_ID: i64 = UserId::MAX / 2;
+
 fn id(text: &str) -> Result<UserId, String> {
     text.parse()
         .ok()
+        .filter(|number| *number <= MAX_ID)
         .and_then(|number| UserId::try_new(number).ok())
-        .ok_or_else(|| "the id is not a whole number from 1 on".to_owned())
+        .ok_or_else(|| format!("the id is not a whole number from 1 to {MAX_ID}"))
 }
 
 fn display_name<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Result<Option<String>, String> {
@@ -165,6 +169,21 @@ mod tests {
         assert!(!parse(&[("is_active", "f")]).unwrap().active);
         assert!(parse(&[("disabled", "0")]).unwrap().active);
         assert!(parse(&[("disabled", "maybe")]).is_err());
+    }
+
+    #[test]
+    fn a_number_that_leaves_none_for_others_is_refused() {
+        for bad in [
+            "0",
+            "-1",
+            "1.5",
+            "one",
+            "9223372036854775807",
+            "4503599627370496",
+        ] {
+            assert!(parse(&[("id", bad)]).is_err(), "{bad}");
+        }
+        assert!(parse(&[("id", "4503599627370495")]).is_ok());
     }
 
     #[test]
