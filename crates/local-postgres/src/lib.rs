@@ -17,9 +17,9 @@
 //!
 //! # How the server outlives nobody
 //!
-//! Every process that uses the server holds a shared lock on the file `lease`. Whoever starts the
-//! server also starts `flock lease pg_ctl stop`, which waits until nobody holds the lock any more;
-//! the operating system drops it with the last process, also after SIGKILL. Where there is neither
+//! Every process that uses the server holds a shared lock on the file `lease`, and has started
+//! `flock lease pg_ctl stop`, which waits until nobody holds the lock any more; the operating system
+//! drops it with the last process, also after SIGKILL. Where there is neither
 //! `flock` nor `lockf`, a server left behind is found and used by the next start.
 //!
 //! Unix only.
