@@ -170,6 +170,22 @@ pub struct ServeArgs {
     #[arg(long, env = "PASSGATE_AUDIENCE", value_name = "NAME")]
     pub audience: Option<String>,
 
+    /// How long a session lives that nobody refreshes.
+    #[arg(long, env = "PASSGATE_SESSION_IDLE", default_value = "14d", value_name = "TIME",
+          value_parser = humantime::parse_duration)]
+    pub session_idle: Duration,
+
+    /// How long a session lives however often it is refreshed.
+    #[arg(long, env = "PASSGATE_SESSION_LIFETIME", default_value = "90d", value_name = "TIME",
+          value_parser = humantime::parse_duration)]
+    pub session_lifetime: Duration,
+
+    /// How long the refresh token before the newest is answered with the newest again, for lost
+    /// answers and two requests at once.
+    #[arg(long, env = "PASSGATE_REFRESH_GRACE", default_value = "10s", value_name = "TIME",
+          value_parser = humantime::parse_duration)]
+    pub refresh_grace: Duration,
+
     /// How long an access token lives: 1s to 24h.
     #[arg(long, env = "PASSGATE_ACCESS_TOKEN_TTL", default_value = "25m", value_name = "TIME",
           value_parser = humantime::parse_duration)]

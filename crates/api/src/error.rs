@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use passgate_auth::flows::{LogInError, RegisterError};
+use passgate_auth::flows::{LogInError, RefreshError, RegisterError};
 use passgate_auth::jwt::{Forbidden, VerifyError};
 use passgate_auth::password::PasswordError;
 use passgate_domain::ports::{Cause, StoreError, UniqueField};
@@ -36,6 +36,8 @@ pub struct FieldError {
 pub enum ApiError {
     /// The log-in failed, and nobody is told why.
     IncorrectUsernameOrPassword,
+    /// The refresh token is good for nothing (any more).
+    InvalidRefreshToken,
     /// The request breaks the rules of its OAuth grant.
     InvalidRequest(Cow<'static, str>),
     /// The `grant_type` is none of ours.
@@ -58,8 +60,8 @@ pub enum ApiError {
     Token(VerifyError),
     /// The token is good, and not for this.
     Forbidden(Forbidden),
-    /// The token's user is gone or disabled.
-    TokenUserGone,
+    /// The token's session has ended, or its user is gone or disabled.
+    SessionEnded,
     /// There is nothing at this path.
     NotFound,
     /// The path has other methods.
@@ -141,13 +143,18 @@ impl ApiError {
                 "Incorrect username or password",
             )
             .with(header::WWW_AUTHENTICATE, "Bearer"),
+            Self::InvalidRefreshToken => Parts::new(
+                S::BAD_REQUEST,
+                "invalid_grant",
+                "The refresh token is invalid, expired or revoked",
+            ),
             Self::InvalidRequest(detail) => {
                 Parts::new(S::BAD_REQUEST, "invalid_request", detail.clone())
             }
             Self::UnsupportedGrantType => Parts::new(
                 S::BAD_REQUEST,
                 "unsupported_grant_type",
-                "The grant_type must be: password",
+                "The grant_type must be one of: password, refresh_token",
             ),
             Self::InvalidScope(detail) => {
                 Parts::new(S::BAD_REQUEST, "invalid_scope", detail.clone())
@@ -193,15 +200,15 @@ impl ApiError {
                     &error.www_authenticate("passgate"),
                 )
             }
-            Self::TokenUserGone => Parts::new(
+            Self::SessionEnded => Parts::new(
                 S::UNAUTHORIZED,
                 "invalid_token",
-                "The token's user is disabled or no longer exists",
+                "The token's session has ended, or its user is disabled",
             )
             .with(
                 header::WWW_AUTHENTICATE,
                 "Bearer error=\"invalid_token\", \
-                 error_description=\"The token's user is disabled or no longer exists\"",
+                 error_description=\"The token's session has ended, or its user is disabled\"",
             ),
             Self::NotFound => Parts::new(
                 S::NOT_FOUND,
@@ -330,6 +337,21 @@ impl From<LogInError> for ApiError {
             LogInError::Password(error) => error.into(),
             LogInError::Issue(error) => Self::Internal(error.into()),
             LogInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefreshError> for ApiError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Invalid => Self::InvalidRefreshToken,
+            RefreshError::Reused { session, user_id } => {
+                tracing::warn!(%session, %user_id, "a used refresh token came back: session ended");
+                Self::InvalidRefreshToken
+            }
+            RefreshError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
+            RefreshError::Issue(error) => Self::Internal(error.into()),
+            RefreshError::Store(error) => error.into(),
         }
     }
 }

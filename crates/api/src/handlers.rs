@@ -2,6 +2,7 @@
 
 pub mod health;
 pub mod jwks;
+pub mod revoke;
 pub mod token;
 pub mod users;
 pub mod version;

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::handlers::{health, jwks, token, users, version};
+use crate::handlers::{health, jwks, revoke, token, users, version};
 
 /// Passgate's API.
 #[derive(OpenApi)]
@@ -14,6 +14,7 @@ use crate::handlers::{health, jwks, token, users, version};
     ),
     paths(
         token::token,
+        revoke::revoke,
         users::register,
         users::me,
         jwks::jwks,

@@ -8,14 +8,15 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::ApiError;
-use crate::handlers::{health, jwks, token, users, version};
+use crate::handlers::{health, jwks, revoke, token, users, version};
 use crate::openapi::ApiDoc;
 
 /// Every path that the OpenAPI description has.
-pub const PATHS: [&str; 7] = [
+pub const PATHS: [&str; 8] = [
     "/.well-known/jwks.json",
     "/health/live",
     "/health/ready",
+    "/revoke",
     "/token",
     "/users",
     "/users/me",
@@ -26,6 +27,7 @@ pub const PATHS: [&str; 7] = [
 pub fn configure(config: &mut ServiceConfig) {
     config
         .service(resource("/token", "POST").route(web::post().to(token::token)))
+        .service(resource("/revoke", "POST").route(web::post().to(revoke::revoke)))
         .service(resource("/users", "POST").route(web::post().to(users::register)))
         .service(resource("/users/me", "GET, HEAD").route(get().to(users::me)))
         .service(resource("/.well-known/jwks.json", "GET, HEAD").route(get().to(jwks::jwks)))

@@ -14,11 +14,12 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App, HttpServer, rt, web};
-use passgate_auth::flows::open_key_ring;
+use passgate_auth::flows::{Lifetimes, Tokens, open_key_ring};
 use passgate_auth::jwt::{
     Audience, Issuer, IssuerId, JwksDocument, SharedSecret, Signer, Ttl, Verifier,
 };
 use passgate_auth::password::{Passwords, Policy};
+use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKey;
 use passgate_domain::token::UserClaims;
 use passgate_domain::{Clock, SystemClock};
@@ -175,17 +176,28 @@ pub fn build_state(
         .map_err(|error| Failure::new(format!("--access-token-ttl cannot be used: {error}")))?;
     let (signer, verifier, jwks) = signer(args, &store, sealing, &clock, &iss, &audience)?;
     let issuer = Issuer::new(iss, signer, ttl, Arc::clone(&clock));
+    let refresh = RefreshTokens::new(sealing)?;
+    let lifetimes = lifetimes(args)?;
     Ok(AppState {
         store,
         passwords: passwords(&args.passwords)?,
         policy: policy(&args.passwords),
-        issuer,
-        audience,
+        tokens: Tokens::new(issuer, audience, refresh, lifetimes, Arc::clone(&clock)),
         verifier,
         jwks,
         registration: args.registration,
         clock,
     })
+}
+
+fn lifetimes(args: &ServeArgs) -> Result<Lifetimes, Failure> {
+    Lifetimes::try_new(args.session_idle, args.session_lifetime, args.refresh_grace).map_err(
+        |error| {
+            Failure::new(format!(
+                "--session-idle, --session-lifetime and --refresh-grace cannot be used: {error}"
+            ))
+        },
+    )
 }
 
 fn signer(

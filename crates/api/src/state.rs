@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use passgate_auth::jwt::{Audience, Issuer, JwksDocument, Verifier};
+use passgate_auth::flows::Tokens;
+use passgate_auth::jwt::{JwksDocument, Verifier};
 use passgate_auth::password::{Passwords, Policy};
 use passgate_domain::Clock;
 use passgate_domain::token::UserClaims;
@@ -18,10 +19,8 @@ pub struct AppState {
     pub passwords: Passwords,
     /// What a new password has to satisfy.
     pub policy: Policy,
-    /// Makes access tokens.
-    pub issuer: Issuer,
-    /// Whom access tokens are for.
-    pub audience: Audience,
+    /// Makes tokens of both kinds.
+    pub tokens: Tokens,
     /// Checks the access tokens that come back.
     pub verifier: Verifier<UserClaims>,
     /// The public keys, ready to send.

@@ -5,9 +5,15 @@
 //! hashed: they read, hash, then write.
 
 mod log_in;
+mod refresh;
 mod register;
+mod revoke;
 mod signing_keys;
+mod tokens;
 
 pub use log_in::{LogIn, LogInError, LoggedIn, log_in};
+pub use refresh::{Refresh, RefreshError, refresh};
 pub use register::{Register, RegisterError, register};
+pub use revoke::{Revoked, revoke};
 pub use signing_keys::{SigningKeysError, open_key_ring};
+pub use tokens::{Granted, InvalidLifetimes, Lifetimes, Tokens};

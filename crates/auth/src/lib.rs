@@ -6,6 +6,8 @@ pub mod flows;
 pub mod jwt;
 #[cfg(feature = "password")]
 pub mod password;
+#[cfg(feature = "flows")]
+pub mod refresh;
 #[cfg(feature = "seal")]
 pub mod seal;
 

@@ -35,6 +35,7 @@ pub enum SealError {
 
 /// What seals and opens.
 pub struct SealingKey {
+    root: Prk,
     aead: RandomizedNonceKey,
     id: String,
 }
@@ -61,10 +62,19 @@ impl SealingKey {
         let key: Zeroizing<[u8; 32]> = derive(&root, b"seal aes-256-gcm v1")?;
         let id: Zeroizing<[u8; 8]> = derive(&root, b"seal key id v1")?;
         Ok(Self {
+            root: root.clone(),
             aead: RandomizedNonceKey::new(&AES_256_GCM, &key[..])
                 .map_err(|_| SealError::Internal)?,
             id: format!("{:016x}", u64::from_be_bytes(*id)),
         })
+    }
+
+    /// Another key from the same secret, for the one purpose that the label names.
+    ///
+    /// # Errors
+    /// [`SealError::Internal`] if the library fails.
+    pub fn derive(&self, label: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealError> {
+        derive(&self.root, label)
     }
 
     /// A name for the secret that tells nothing about it.

@@ -7,14 +7,18 @@ use std::thread;
 use std::time::Duration;
 
 use passgate_auth::flows::{
-    LogIn, LogInError, Register, RegisterError, SigningKeysError, log_in, open_key_ring, register,
+    Granted, Lifetimes, LogIn, LogInError, LoggedIn, Refresh, RefreshError, Register,
+    RegisterError, Revoked, SigningKeysError, Tokens, log_in, open_key_ring, refresh, register,
+    revoke,
 };
 use passgate_auth::jwt::{
     Algorithm, Audience, Issuer, IssuerId, KeyRing, SigningKey, Ttl, Verifier,
 };
 use passgate_auth::password::{Check, Cost, Passwords, Policy};
+use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKey;
-use passgate_domain::ports::{SigningKeyStore, UniqueField, UserStore};
+use passgate_domain::ports::{SessionStore, SigningKeyStore, UniqueField, UserStore};
+use passgate_domain::session::{Device, EndReason};
 use passgate_domain::testing::{ManualClock, MemoryStore, new_user, signing_key};
 use passgate_domain::token::UserClaims;
 use passgate_domain::{
@@ -30,8 +34,7 @@ const BCRYPT_1234: &str = "$2b$12$oO49VPpCnOjOk91AoVw7VeHQzal7x45OQU5lCly9v45l7y
 struct World {
     store: MemoryStore,
     passwords: Passwords,
-    issuer: Issuer,
-    audience: Audience,
+    tokens: Tokens,
     verifier: Verifier<UserClaims>,
     clock: Arc<ManualClock>,
 }
@@ -45,11 +48,16 @@ fn world() -> World {
     World {
         store: MemoryStore::default(),
         passwords: passwords(),
-        issuer: Issuer::new(id.clone(), ring.clone(), ttl, clock.clone()),
-        verifier: Verifier::builder(id, audience.clone(), ring)
+        tokens: Tokens::new(
+            Issuer::new(id.clone(), ring.clone(), ttl, clock.clone()),
+            audience.clone(),
+            RefreshTokens::new(&sealing("abcd")).unwrap(),
+            Lifetimes::default(),
+            clock.clone(),
+        ),
+        verifier: Verifier::builder(id, audience, ring)
             .clock(clock.clone())
             .build(),
-        audience,
         clock,
     }
 }
@@ -84,14 +92,19 @@ impl World {
             password: Password::parse(password).unwrap(),
             scope: ScopeSet::parse(scope).unwrap(),
             client_id: None,
+            device: Device::default(),
         };
-        log_in(
-            &self.store,
-            &self.passwords,
-            &self.issuer,
-            &self.audience,
-            command,
-        )
+        log_in(&self.store, &self.passwords, &self.tokens, &command)
+    }
+
+    fn refresh(&self, token: &str, scope: &str) -> Result<Granted, RefreshError> {
+        let command = Refresh {
+            refresh_token: SecretString::from(token),
+            scope: ScopeSet::parse(scope).unwrap(),
+            client_id: None,
+            device: Device::default(),
+        };
+        refresh(&self.store, &self.tokens, &command)
     }
 
     fn stored(&self, username: &str) -> PasswordHash {
@@ -104,8 +117,6 @@ impl World {
     }
 }
 
-use passgate_auth::flows::LoggedIn;
-
 #[test]
 fn who_registered_logs_in_and_the_token_says_who_it_is() {
     let world = world();
@@ -114,7 +125,7 @@ fn who_registered_logs_in_and_the_token_says_who_it_is() {
     assert!(!logged_in.upgraded);
     let verified = world
         .verifier
-        .verify_now(logged_in.access_token.as_str())
+        .verify_now(logged_in.granted.access_token.as_str())
         .unwrap();
     assert_eq!(verified.subject().as_str(), "Matt");
     assert_eq!(verified.extra().user_id, user.id);
@@ -209,7 +220,7 @@ fn scopes_are_given_when_asked_for_and_allowed() {
     let granted = |username, scope| {
         world
             .log_in(username, "correct horse", scope)
-            .map(|granted| granted.scope.to_string())
+            .map(|logged_in| logged_in.granted.scope.to_string())
     };
     assert_eq!(granted("root", "").unwrap(), "profile");
     assert_eq!(granted("root", "admin").unwrap(), "admin");
@@ -345,4 +356,128 @@ fn what_is_registered_is_hashed_at_the_configured_cost() {
         .unwrap();
     assert_eq!(check, Check::Match { upgrade: false });
     assert_eq!(world.clock.now(), NOW);
+}
+
+#[test]
+fn a_session_goes_on_from_token_to_token() {
+    let world = world();
+    world.register("matt", &["editor"]);
+    let mut granted = world.log_in("matt", "correct horse", "").unwrap().granted;
+    let session = granted.session;
+    for _ in 0..3 {
+        world.clock.advance(time::Duration::hours(1));
+        granted = world.refresh(granted.refresh_token.expose(), "").unwrap();
+        assert_eq!(granted.session, session);
+        let verified = world
+            .verifier
+            .verify_now(granted.access_token.as_str())
+            .unwrap();
+        assert_eq!(verified.extra().sid, Some(session));
+        assert_eq!(verified.subject().as_str(), "matt");
+        assert!(verified.require_role("editor").is_ok());
+    }
+}
+
+#[test]
+fn a_lost_answer_is_given_again_and_a_stolen_token_ends_the_session() {
+    let world = world();
+    world.register("matt", &[]);
+    let first = world.log_in("matt", "correct horse", "").unwrap().granted;
+    let second = world.refresh(first.refresh_token.expose(), "").unwrap();
+    let again = world.refresh(first.refresh_token.expose(), "").unwrap();
+    assert_eq!(again.refresh_token.expose(), second.refresh_token.expose());
+    world.clock.advance(time::Duration::seconds(11));
+    let reused = world.refresh(first.refresh_token.expose(), "").unwrap_err();
+    assert!(matches!(reused, RefreshError::Reused { session, .. } if session == first.session));
+    let ended = world
+        .refresh(second.refresh_token.expose(), "")
+        .unwrap_err();
+    assert!(matches!(ended, RefreshError::Invalid), "{ended:?}");
+    assert_eq!(
+        world.store.end_reason(first.session).unwrap(),
+        Some(EndReason::Reuse)
+    );
+}
+
+#[test]
+fn what_is_no_refresh_token_of_ours_changes_nothing() {
+    let world = world();
+    world.register("matt", &[]);
+    let granted = world.log_in("matt", "correct horse", "").unwrap().granted;
+    let theirs = RefreshTokens::new(&sealing("efgh")).unwrap();
+    let forged = theirs.make(granted.session, passgate_domain::session::Generation::FIRST);
+    for token in [forged.expose(), granted.access_token.as_str(), "", "pgr_"] {
+        assert!(
+            matches!(world.refresh(token, ""), Err(RefreshError::Invalid)),
+            "{token}"
+        );
+    }
+    assert!(world.refresh(granted.refresh_token.expose(), "").is_ok());
+}
+
+#[test]
+fn a_refresh_may_ask_for_less_and_not_for_more() {
+    let world = world();
+    world.register("root", &["admin"]);
+    let granted = world
+        .log_in("root", "correct horse", "admin profile")
+        .unwrap()
+        .granted;
+    let more = world
+        .refresh(granted.refresh_token.expose(), "admin root")
+        .unwrap_err();
+    assert!(matches!(more, RefreshError::Scope { .. }), "{more:?}");
+    let less = world
+        .refresh(granted.refresh_token.expose(), "profile")
+        .unwrap();
+    assert_eq!(less.scope.to_string(), "profile");
+    let all = world.refresh(less.refresh_token.expose(), "").unwrap();
+    assert_eq!(all.scope.to_string(), "admin profile");
+}
+
+#[test]
+fn a_revoked_token_of_either_kind_ends_its_session() {
+    let world = world();
+    world.register("matt", &[]);
+    for kind in ["refresh", "access"] {
+        let granted = world.log_in("matt", "correct horse", "").unwrap().granted;
+        let token = match kind {
+            "refresh" => granted.refresh_token.expose(),
+            _ => granted.access_token.as_str(),
+        };
+        let revoke =
+            || revoke(&world.store, &world.tokens, &world.verifier, &token.into()).unwrap();
+        assert_eq!(revoke(), Revoked::Session(granted.session), "{kind}");
+        assert_eq!(revoke(), Revoked::Nothing, "{kind}");
+        assert!(world.refresh(granted.refresh_token.expose(), "").is_err());
+        assert!(
+            world
+                .store
+                .find_session_user(granted.session, NOW)
+                .unwrap()
+                .is_none()
+        );
+    }
+    let nothing = revoke(
+        &world.store,
+        &world.tokens,
+        &world.verifier,
+        &"nonsense".into(),
+    );
+    assert_eq!(nothing.unwrap(), Revoked::Nothing);
+}
+
+#[test]
+fn a_disabled_user_is_not_refreshed() {
+    let world = world();
+    let user = world.register("matt", &[]);
+    let granted = world.log_in("matt", "correct horse", "").unwrap().granted;
+    world
+        .store
+        .set_status(user.id, UserStatus::Disabled { since: NOW }, NOW)
+        .unwrap();
+    let refused = world
+        .refresh(granted.refresh_token.expose(), "")
+        .unwrap_err();
+    assert!(matches!(refused, RefreshError::Invalid), "{refused:?}");
 }

@@ -11,6 +11,7 @@ pub mod password;
 pub mod ports;
 pub mod role;
 pub mod scope;
+pub mod session;
 pub mod signing_key;
 #[cfg(feature = "testing")]
 pub mod testing;

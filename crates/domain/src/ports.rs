@@ -13,6 +13,7 @@ use std::fmt;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+use crate::session::{EndReason, NewSession, Rotate, Rotation, Session, SessionId};
 use crate::signing_key::StoredSigningKey;
 use crate::{Credentials, ImportedUser, NewUser, PasswordHash, User, UserId, UserStatus, Username};
 
@@ -174,7 +175,8 @@ pub trait UserStore: Send + Sync {
     ) -> Result<ImportSummary, ImportUsersError>;
 
     /// Enables or disables a user and returns it as it is then. Disabling a disabled user
-    /// MUST keep the earlier time. `None` if there is no such user.
+    /// MUST keep the earlier time. Disabling MUST end every session of the user in the same
+    /// change, with [`EndReason::UserDisabled`]. `None` if there is no such user.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -185,7 +187,8 @@ pub trait UserStore: Send + Sync {
         now: OffsetDateTime,
     ) -> Result<Option<User>, StoreError>;
 
-    /// Gives a user another password. `false` if there is no such user.
+    /// Gives a user another password. MUST end every session of the user in the same change,
+    /// with [`EndReason::PasswordChanged`]. `false` if there is no such user.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -229,4 +232,71 @@ pub trait SigningKeyStore: Send + Sync {
         &self,
         candidate: &StoredSigningKey,
     ) -> Result<StoredSigningKey, StoreError>;
+}
+
+/// Where sessions are kept.
+pub trait SessionStore: Send + Sync {
+    /// Opens a session, at the first generation.
+    ///
+    /// MUST write nothing and return `false` unless the user is active and its stored hash is
+    /// still `credential`, the one that the password was checked against: of a log-in and a
+    /// change of the password at the same moment, no session survives the change.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn open_session(
+        &self,
+        session: &NewSession,
+        credential: &PasswordHash,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError>;
+
+    /// Answers an authentic refresh token, in one atomic change.
+    ///
+    /// If the session does not live, or its user is not active, nothing MUST change. If the
+    /// client is another or asks for more than the session has, nothing MUST change, either
+    /// ([`Rotation::Mismatch`]). Otherwise: the newest generation MUST be
+    /// followed by the next; the one before it MUST change nothing but the time of use if the
+    /// newest was made after `rotate.grace_since`; any other MUST end the session with
+    /// [`EndReason::Reuse`]. Of any number of concurrent calls with the newest generation,
+    /// exactly one MUST make the next, and the others count as coming after it.
+    /// [`Session::idle_until`] MUST NOT be moved past [`Session::expires_at`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn rotate_session(&self, rotate: &Rotate, now: OffsetDateTime) -> Result<Rotation, StoreError>;
+
+    /// Ends a session. `false`, and nothing changed, if it does not live.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn end_session(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError>;
+
+    /// The sessions of a user that live, the one used last first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn sessions_of(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError>;
+
+    /// The user of a session that lives, if the user is active: what an access token with this
+    /// `sid` is still worth.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_session_user(
+        &self,
+        id: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// Why a session ended, for the audit log; `None` if it was not ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn end_reason(&self, id: SessionId) -> Result<Option<EndReason>, StoreError>;
 }

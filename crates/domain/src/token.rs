@@ -1,9 +1,9 @@
 //! The vocabulary of Passgate's access tokens, beyond the registered claims of RFC 7519.
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::UserId;
+use crate::session::SessionId;
 
 /// What an access token says about the user that no registered claim says.
 ///
@@ -14,7 +14,7 @@ pub struct UserClaims {
     pub user_id: UserId,
     /// The session that the token belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sid: Option<Uuid>,
+    pub sid: Option<SessionId>,
 }
 
 /// The `client_id` of a token when the request named no client: RFC 9068 requires the claim.

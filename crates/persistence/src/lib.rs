@@ -15,6 +15,7 @@ mod open;
 mod pool;
 mod rows;
 mod schema;
+mod sessions;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod users;

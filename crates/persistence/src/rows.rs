@@ -5,13 +5,15 @@ use std::fmt;
 
 use diesel::prelude::*;
 use passgate_domain::ports::{Cause, StoreError};
+use passgate_domain::session::{Device, Generation, Session, SessionId};
 use passgate_domain::signing_key::{SigningKeyState, StoredSigningKey};
 use passgate_domain::{
-    Credentials, Email, NewUser, PasswordHash, Role, User, UserId, UserStatus, Username,
+    Credentials, Email, NewUser, PasswordHash, Role, ScopeSet, User, UserId, UserStatus, Username,
 };
 use time::OffsetDateTime;
+use uuid::Uuid;
 
-use crate::schema::{signing_keys, users};
+use crate::schema::{sessions, signing_keys, users};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
@@ -106,6 +108,55 @@ impl<'a> NewUserRow<'a> {
     pub(crate) fn disabled(mut self, since: OffsetDateTime) -> Self {
         self.disabled_at = Some(since);
         self
+    }
+}
+
+#[derive(Queryable, QueryableByName, Selectable)]
+#[diesel(table_name = sessions)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
+pub(crate) struct SessionRow {
+    id: Uuid,
+    user_id: i64,
+    client_id: String,
+    scope: String,
+    generation: i64,
+    user_agent: Option<String>,
+    address: Option<String>,
+    created_at: OffsetDateTime,
+    last_used_at: OffsetDateTime,
+    idle_until: OffsetDateTime,
+    expires_at: OffsetDateTime,
+    ended_at: Option<OffsetDateTime>,
+}
+
+impl SessionRow {
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended_at.is_some()
+    }
+
+    pub(crate) fn into_session(self) -> Result<Session, StoreError> {
+        let row = self.id;
+        let corrupt = |column| move |cause: Cause| corrupt("sessions", column, &row, cause);
+        let generation = u32::try_from(self.generation)
+            .ok()
+            .and_then(Generation::new);
+        Ok(Session {
+            id: SessionId::from_uuid(self.id),
+            user_id: UserId::try_new(self.user_id)
+                .map_err(|cause| corrupt("user_id")(cause.into()))?,
+            client_id: self.client_id,
+            scope: ScopeSet::parse(&self.scope).map_err(|cause| corrupt("scope")(cause.into()))?,
+            generation: generation
+                .ok_or_else(|| corrupt("generation")("it is out of its range".into()))?,
+            device: Device {
+                user_agent: self.user_agent,
+                address: self.address,
+            },
+            created_at: self.created_at,
+            last_used_at: self.last_used_at,
+            idle_until: self.idle_until,
+            expires_at: self.expires_at,
+        })
     }
 }
 

@@ -1,6 +1,25 @@
 // Generated from the migrated database, and held against it, by tests/schema.rs.
 
 diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        user_id -> Int8,
+        client_id -> Text,
+        scope -> Text,
+        generation -> Int8,
+        rotated_at -> Timestamptz,
+        user_agent -> Nullable<Text>,
+        address -> Nullable<Text>,
+        created_at -> Timestamptz,
+        last_used_at -> Timestamptz,
+        idle_until -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        end_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     signing_keys (kid) {
         kid -> Text,
         algorithm -> Text,
@@ -27,3 +46,6 @@ diesel::table! {
         updated_at -> Timestamptz,
     }
 }
+
+diesel::joinable!(sessions -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(sessions, users);

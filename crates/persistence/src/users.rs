@@ -3,6 +3,7 @@ use diesel::prelude::*;
 use passgate_domain::ports::{
     CreateUserError, ImportSummary, ImportUsersError, StoreError, UserPage, UserStore,
 };
+use passgate_domain::session::EndReason;
 use passgate_domain::{
     Credentials, ImportedUser, NewUser, PasswordHash, User, UserId, UserStatus, Username,
 };
@@ -13,6 +14,7 @@ use crate::error::PgError;
 use crate::import;
 use crate::rows::{CredentialsRow, NewUserRow, UserRow};
 use crate::schema::users;
+use crate::sessions;
 
 impl UserStore for PgStore {
     fn find_credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
@@ -91,23 +93,28 @@ impl UserStore for PgStore {
             UserStatus::Disabled { since } => Some(since),
         };
         let row = self.with(|connection| {
-            // Nothing changes where the user is that already.
-            let of_other_status = users::table
-                .find(id.get())
-                .filter(users::disabled_at.is_null().eq(since.is_some()));
-            let changed = diesel::update(of_other_status)
-                .set((users::disabled_at.eq(since), users::updated_at.eq(now)))
-                .returning(UserRow::as_returning())
-                .get_result(connection)
-                .optional()?;
-            match changed {
-                Some(row) => Ok(Some(row)),
-                None => Ok(users::table
+            connection.transaction(|connection| {
+                // Nothing changes where the user is that already.
+                let of_other_status = users::table
                     .find(id.get())
-                    .select(UserRow::as_select())
-                    .first(connection)
-                    .optional()?),
-            }
+                    .filter(users::disabled_at.is_null().eq(since.is_some()));
+                let changed = diesel::update(of_other_status)
+                    .set((users::disabled_at.eq(since), users::updated_at.eq(now)))
+                    .returning(UserRow::as_returning())
+                    .get_result(connection)
+                    .optional()?;
+                if since.is_some() {
+                    sessions::end_all(connection, id, EndReason::UserDisabled, now)?;
+                }
+                match changed {
+                    Some(row) => Ok(Some(row)),
+                    None => Ok(users::table
+                        .find(id.get())
+                        .select(UserRow::as_select())
+                        .first(connection)
+                        .optional()?),
+                }
+            })
         });
         row.map_err(StoreError::from)?
             .map(UserRow::into_user)
@@ -121,12 +128,16 @@ impl UserStore for PgStore {
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
         let changed = self.with(|connection| {
-            let changed = diesel::update(users::table.find(id.get()))
-                .set((
-                    users::password_hash.eq(hash.expose()),
-                    users::updated_at.eq(now),
-                ))
-                .execute(connection)?;
+            let changed = connection.transaction(|connection| {
+                let changed = diesel::update(users::table.find(id.get()))
+                    .set((
+                        users::password_hash.eq(hash.expose()),
+                        users::updated_at.eq(now),
+                    ))
+                    .execute(connection)?;
+                sessions::end_all(connection, id, EndReason::PasswordChanged, now)?;
+                QueryResult::Ok(changed)
+            })?;
             Ok(changed)
         });
         is_one(changed)

@@ -49,6 +49,12 @@ fn sql_type(kind: &str) -> &'static str {
     }
 }
 
+/// What no query of the database's own tables can tell: which joins we write.
+const RELATIONS: &str = "
+diesel::joinable!(sessions -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(sessions, users);
+";
+
 fn generate(connection: &mut PgConnection) -> String {
     let tables: Vec<Table> = diesel::sql_query(
         "SELECT c.relname::text AS name,
@@ -87,6 +93,7 @@ fn generate(connection: &mut PgConnection) -> String {
         }
         text.push_str("    }\n}\n");
     }
+    text.push_str(RELATIONS);
     text
 }
 

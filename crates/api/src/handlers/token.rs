@@ -2,7 +2,8 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use passgate_auth::flows::{self, LogIn, LoggedIn};
+use passgate_auth::flows::{self, Granted, LogIn, LoggedIn, Refresh};
+use passgate_domain::session::Device;
 use passgate_domain::{Password, ScopeSet, Username};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,19 +16,22 @@ use crate::state::AppState;
 
 mod client;
 
-/// The fields of a password grant.
+/// The fields of both grants.
 #[derive(Debug, Deserialize, ToSchema)]
 #[expect(dead_code, reason = "the shape of the form, for the documentation")]
-pub struct PasswordGrant {
-    /// `password`, or left out.
+pub struct TokenRequest {
+    /// `password`, which may be left out, or `refresh_token`.
     #[schema(example = "password")]
     grant_type: Option<String>,
-    /// Who is logging in.
+    /// Who is logging in, with a password.
     #[schema(example = "matt")]
-    username: String,
+    username: Option<String>,
     /// What proves it; at most 1024 bytes.
     #[schema(format = Password)]
-    password: String,
+    password: Option<String>,
+    /// What the last answer had, to get the next one.
+    #[schema(format = Password)]
+    refresh_token: Option<String>,
     /// What the token is for: words separated by spaces. Empty means the default.
     scope: Option<String>,
     /// A label for the client, which the token repeats.
@@ -48,12 +52,15 @@ pub struct TokenResponse {
     /// How long the token lives, in seconds.
     #[schema(example = 1500)]
     expires_in: u64,
+    /// What the next answer is asked for with, once.
+    #[schema(format = Password)]
+    refresh_token: String,
     /// What the token may be used for.
     #[schema(example = "profile")]
     scope: String,
 }
 
-/// Logs in with a password.
+/// Logs in with a password, or goes on with a refresh token.
 ///
 /// # Errors
 /// As the OpenAPI description says.
@@ -61,8 +68,8 @@ pub struct TokenResponse {
     post,
     path = "/token",
     tag = "tokens",
-    summary = "Log in with a password and get an access token",
-    request_body(content = PasswordGrant, content_type = "application/x-www-form-urlencoded"),
+    summary = "Log in with a password, or go on with a refresh token",
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Logged in", body = TokenResponse),
         (status = 400, description = "The request breaks the rules of the grant", body = OAuthProblem),
@@ -75,42 +82,48 @@ pub struct TokenResponse {
 pub async fn token(
     state: web::Data<AppState>,
     request: HttpRequest,
-    form: Form,
+    mut form: Form,
 ) -> Result<HttpResponse, ApiError> {
-    let command = password_grant(form, &request)?;
-    let logged_in = blocking::run(move || {
-        let AppState {
-            store,
-            passwords,
-            issuer,
-            audience,
-            ..
-        } = &**state;
-        flows::log_in(store, passwords, issuer, audience, command)
-    })
-    .await?;
-    tracing::info!(user_id = %logged_in.user.id, upgraded = logged_in.upgraded, "logged in");
-    Ok(render(&logged_in))
+    let grant_type = form.take_text("grant_type");
+    let granted = match grant_type.as_deref() {
+        Some("password") | None => {
+            let command = password_grant(form, &request, grant_type.is_none())?;
+            log_in(state, command).await?
+        }
+        Some("refresh_token") => {
+            let command = refresh_grant(form, &request)?;
+            blocking::run(move || flows::refresh(&state.store, &state.tokens, &command)).await?
+        }
+        Some(_) => return Err(ApiError::UnsupportedGrantType),
+    };
+    Ok(render(&granted))
 }
 
-fn password_grant(mut form: Form, request: &HttpRequest) -> Result<LogIn, ApiError> {
-    let grant_type = form.take_text("grant_type");
+async fn log_in(state: web::Data<AppState>, command: LogIn) -> Result<Granted, ApiError> {
+    let LoggedIn { granted, upgraded } = blocking::run(move || {
+        flows::log_in(&state.store, &state.passwords, &state.tokens, &command)
+    })
+    .await?;
+    tracing::info!(user_id = %granted.user.id, session = %granted.session, upgraded, "logged in");
+    Ok(granted)
+}
+
+fn password_grant(
+    mut form: Form,
+    request: &HttpRequest,
+    is_guessed: bool,
+) -> Result<LogIn, ApiError> {
     let username = form.take_text("username");
     let password = form.take("password");
-    match grant_type.as_deref() {
-        Some("password") => {}
-        None if username.is_some() && password.is_some() => {}
-        None => return Err(missing("grant_type")),
-        Some(_) => return Err(ApiError::UnsupportedGrantType),
+    if is_guessed && (username.is_none() || password.is_none()) {
+        return Err(missing("grant_type"));
     }
     let username = username.ok_or_else(|| missing("username"))?;
     let password = password.ok_or_else(|| missing("password"))?;
     let password = Password::parse(password).map_err(|error| {
         ApiError::InvalidRequest(format!("The password cannot be taken: {error}").into())
     })?;
-    let scope = form.take_text("scope").unwrap_or_default();
-    let scope = ScopeSet::parse(&scope)
-        .map_err(|error| ApiError::InvalidScope(format!("The scope is malformed: {error}")))?;
+    let scope = scope(&mut form)?;
     let client_id = client::label(&mut form, request)?;
     // What cannot be a username is nobody's: the same answer, after the same work.
     Ok(LogIn {
@@ -118,21 +131,52 @@ fn password_grant(mut form: Form, request: &HttpRequest) -> Result<LogIn, ApiErr
         password,
         scope,
         client_id,
+        device: device(request),
     })
+}
+
+fn refresh_grant(mut form: Form, request: &HttpRequest) -> Result<Refresh, ApiError> {
+    Ok(Refresh {
+        refresh_token: form
+            .take("refresh_token")
+            .ok_or_else(|| missing("refresh_token"))?,
+        scope: scope(&mut form)?,
+        client_id: client::label(&mut form, request)?,
+        device: device(request),
+    })
+}
+
+fn scope(form: &mut Form) -> Result<ScopeSet, ApiError> {
+    let scope = form.take_text("scope").unwrap_or_default();
+    ScopeSet::parse(&scope)
+        .map_err(|error| ApiError::InvalidScope(format!("The scope is malformed: {error}")))
+}
+
+/// Who is asking, as far as the request tells.
+fn device(request: &HttpRequest) -> Device {
+    let user_agent = request
+        .headers()
+        .get(header::USER_AGENT)
+        .and_then(|agent| agent.to_str().ok());
+    Device::new(
+        user_agent,
+        request.peer_addr().map(|address| address.ip().to_string()),
+    )
 }
 
 fn missing(field: &str) -> ApiError {
     ApiError::InvalidRequest(format!("The field {field} is missing").into())
 }
 
-fn render(logged_in: &LoggedIn) -> HttpResponse {
+fn render(granted: &Granted) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::PRAGMA, "no-cache"))
         .json(TokenResponse {
-            access_token: logged_in.access_token.as_str().to_owned(),
+            access_token: granted.access_token.as_str().to_owned(),
             token_type: "bearer",
-            expires_in: logged_in.access_token.expires_in().as_secs(),
-            scope: logged_in.scope.to_string(),
+            expires_in: granted.access_token.expires_in().as_secs(),
+            refresh_token: granted.refresh_token.expose().to_owned(),
+            scope: granted.scope.to_string(),
         })
 }

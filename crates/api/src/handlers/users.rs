@@ -6,7 +6,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use passgate_auth::flows::{self, Register};
 use passgate_auth::password::Policy;
-use passgate_domain::ports::{StoreError, UserStore};
+use passgate_domain::ports::{SessionStore, StoreError};
 use passgate_domain::user::MAX_DISPLAY_NAME_BYTES;
 use passgate_domain::{Email, Password, Role, Scope, User, Username};
 use secrecy::SecretString;
@@ -148,12 +148,14 @@ pub async fn me(
     token
         .require_scope(Scope::PROFILE)
         .map_err(ApiError::Forbidden)?;
-    let id = token.extra().user_id;
-    let user = blocking::run::<_, StoreError, _>(move || state.store.find_user(id)).await?;
-    match user {
-        Some(user) if user.status.is_active() => Ok(web::Json(user.into())),
-        _ => Err(ApiError::TokenUserGone),
-    }
+    // A token ends with its session, whatever its `exp` says.
+    let session = token.extra().sid.ok_or(ApiError::SessionEnded)?;
+    let user = blocking::run::<_, StoreError, _>(move || {
+        state.store.find_session_user(session, state.clock.now())
+    })
+    .await?;
+    user.map(|user| web::Json(user.into()))
+        .ok_or(ApiError::SessionEnded)
 }
 
 /// Holds every field against its rule and names all that break theirs.

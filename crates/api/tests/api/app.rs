@@ -1,7 +1,7 @@
 //! A server in this process, made by the functions that production uses.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) struct App {
     address: SocketAddr,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
-    pub(crate) database: TestDatabase,
+    pub(crate) database: Arc<TestDatabase>,
 }
 
 impl App {
@@ -44,8 +44,19 @@ impl App {
     }
 
     pub(crate) fn with_args(flags: &[&str]) -> Self {
+        Self::on(Arc::new(TestDatabase::new()), flags)
+    }
+
+    /// Another replica, on the same database.
+    pub(crate) fn beside(&self) -> Self {
+        Self::on(
+            Arc::clone(&self.database),
+            &["passgate", "--argon2", "m=64,t=1,p=1"],
+        )
+    }
+
+    fn on(database: Arc<TestDatabase>, flags: &[&str]) -> Self {
         let Flags { args } = Flags::try_parse_from(flags).unwrap();
-        let database = TestDatabase::new();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let sealing = SealingKey::from_secret(&SecretString::from(SECRET)).unwrap();

@@ -18,6 +18,7 @@ mod interop;
 mod limits;
 mod operations;
 mod program;
+mod sessions;
 mod stopping;
 mod token;
 mod tools;

@@ -1,11 +1,13 @@
 use std::time::Duration;
 
-use passgate_domain::ports::{StoreError, UserStore};
-use passgate_domain::token::{FIRST_PARTY_CLIENT, UserClaims};
+use passgate_domain::ports::{SessionStore, StoreError, UserStore};
+use passgate_domain::session::{Device, Generation};
+use passgate_domain::token::FIRST_PARTY_CLIENT;
 use passgate_domain::{Credentials, Password, ScopeSet, User, Username};
 use thiserror::Error;
 
-use crate::jwt::{Audience, IssueError, Issuer, Minted, Subject};
+use super::{Granted, Tokens};
+use crate::jwt::IssueError;
 use crate::password::{Check, PasswordError, Passwords};
 
 /// A log-in with a password: the resource owner password credentials grant of RFC 6749
@@ -20,17 +22,15 @@ pub struct LogIn {
     pub scope: ScopeSet,
     /// The client's label, if it gave one.
     pub client_id: Option<String>,
+    /// Who is asking.
+    pub device: Device,
 }
 
 /// A log-in that succeeded.
 #[derive(Debug)]
 pub struct LoggedIn {
-    /// The token.
-    pub access_token: Minted,
-    /// What it may be used for.
-    pub scope: ScopeSet,
-    /// Whose it is.
-    pub user: User,
+    /// What the client is answered with.
+    pub granted: Granted,
     /// Whether the stored hash was replaced by one of the configured cost.
     pub upgraded: bool,
 }
@@ -68,53 +68,75 @@ impl LogInError {
     }
 }
 
-/// Logs somebody in.
+/// How often a log-in is begun again because the user's hash changed under it. Whoever moves a
+/// weaker hash to a stronger one does it once.
+const TRIES: usize = 2;
+
+/// Logs somebody in and opens a session.
 ///
 /// Whether the user is unknown, the password wrong or the account disabled, the work is the
 /// same: one read, one password check, no write, and [`LogInError::Refused`].
 ///
 /// # Errors
 /// [`LogInError`].
-pub fn log_in<S: UserStore + ?Sized>(
+pub fn log_in<S: UserStore + SessionStore + ?Sized>(
     store: &S,
     passwords: &Passwords,
-    issuer: &Issuer,
-    audience: &Audience,
-    command: LogIn,
+    tokens: &Tokens,
+    command: &LogIn,
 ) -> Result<LoggedIn, LogInError> {
-    let LogIn {
-        username,
-        password,
-        scope,
-        client_id,
-    } = command;
-    let credentials = match &username {
+    let client_id = command.client_id.as_deref().unwrap_or(FIRST_PARTY_CLIENT);
+    for _ in 0..TRIES {
+        let mut credentials = check(store, passwords, command)?;
+        let scope = grant(&credentials.credentials.user, command.scope.clone())?;
+        let upgraded =
+            credentials.upgrade && upgrade_hash(store, passwords, &mut credentials, command)?;
+        let Checked {
+            credentials:
+                Credentials {
+                    user,
+                    password_hash,
+                },
+            ..
+        } = credentials;
+        let session = tokens.new_session(&user, client_id, &scope, command.device.clone());
+        if store.open_session(&session, &password_hash, tokens.now())? {
+            let granted = tokens.grant(user, session.id, Generation::FIRST, client_id, scope)?;
+            return Ok(LoggedIn { granted, upgraded });
+        }
+        // Disabled, given another password or a stronger hash, since we read: look again.
+    }
+    Err(LogInError::Refused)
+}
+
+/// Somebody whose password is right.
+struct Checked {
+    credentials: Credentials,
+    upgrade: bool,
+}
+
+fn check<S: UserStore + ?Sized>(
+    store: &S,
+    passwords: &Passwords,
+    command: &LogIn,
+) -> Result<Checked, LogInError> {
+    let credentials = match &command.username {
         Some(username) => store.find_credentials(username)?,
         None => None,
     };
     let stored = credentials.as_ref().map(|held| &held.password_hash);
-    let check = passwords.check_blocking(&password, stored)?;
-    let (Check::Match { upgrade }, Some(credentials)) = (check, credentials) else {
-        return Err(LogInError::Refused);
-    };
-    if !credentials.user.status.is_active() {
-        return Err(LogInError::Refused);
+    match (
+        passwords.check_blocking(&command.password, stored)?,
+        credentials,
+    ) {
+        (Check::Match { upgrade }, Some(credentials)) if credentials.user.status.is_active() => {
+            Ok(Checked {
+                credentials,
+                upgrade,
+            })
+        }
+        _ => Err(LogInError::Refused),
     }
-    let scope = grant(&credentials.user, scope)?;
-    let upgraded = upgrade && upgrade_hash(store, passwords, &credentials, &password)?;
-    let access_token = issue(
-        issuer,
-        audience,
-        &credentials.user,
-        &scope,
-        client_id.as_deref(),
-    )?;
-    Ok(LoggedIn {
-        access_token,
-        scope,
-        user: credentials.user,
-        upgraded,
-    })
 }
 
 fn grant(user: &User, asked: ScopeSet) -> Result<ScopeSet, LogInError> {
@@ -130,41 +152,29 @@ fn grant(user: &User, asked: ScopeSet) -> Result<ScopeSet, LogInError> {
 }
 
 /// Moves the password to a hash of the configured cost. A user who cannot be upgraded just now,
-/// because every arena is busy, is logged in all the same and upgraded next time.
+/// because every arena is busy or the table is held, is logged in all the same and upgraded next
+/// time.
 fn upgrade_hash<S: UserStore + ?Sized>(
     store: &S,
     passwords: &Passwords,
-    credentials: &Credentials,
-    password: &Password,
+    checked: &mut Checked,
+    command: &LogIn,
 ) -> Result<bool, LogInError> {
-    let stronger = match passwords.hash_blocking(password) {
+    let stronger = match passwords.hash_blocking(&command.password) {
         Ok(hash) => hash,
         Err(PasswordError::Busy { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    match store.upgrade_password_hash(credentials.user.id, &credentials.password_hash, &stronger) {
-        Err(StoreError::Unavailable(_)) => Ok(false),
-        outcome => Ok(outcome?),
+    let Credentials {
+        user,
+        password_hash,
+    } = &mut checked.credentials;
+    match store.upgrade_password_hash(user.id, password_hash, &stronger) {
+        Ok(true) => {
+            *password_hash = stronger;
+            Ok(true)
+        }
+        Ok(false) | Err(StoreError::Unavailable(_)) => Ok(false),
+        Err(error) => Err(error.into()),
     }
-}
-
-fn issue(
-    issuer: &Issuer,
-    audience: &Audience,
-    user: &User,
-    scope: &ScopeSet,
-    client_id: Option<&str>,
-) -> Result<Minted, IssueError> {
-    let subject = Subject::parse(user.username.as_str())?;
-    let claims = UserClaims {
-        user_id: user.id,
-        sid: None,
-    };
-    issuer
-        .access(&subject, audience)
-        .scope(scope)
-        .roles(&user.roles)
-        .client_id(client_id.unwrap_or(FIRST_PARTY_CLIENT))
-        .extra(&claims)
-        .sign()
 }

@@ -7,6 +7,8 @@
     reason = "each name is the rule, which the port states; a broken one is a panic"
 )]
 
+pub mod sessions;
+
 use std::thread;
 
 use time::macros::datetime;
@@ -50,6 +52,30 @@ macro_rules! store_contract {
             algorithms_have_keys_of_their_own
             replicas_that_start_together_agree_on_a_key
         );
+        $crate::store_contract!(@session_rules $make;
+            an_opened_session_is_read_back_as_it_was_opened
+            a_session_is_opened_for_the_password_that_was_checked_only
+            the_newest_generation_is_followed_by_the_next
+            the_one_before_gets_the_newest_again_within_the_grace
+            the_one_before_ends_the_session_after_the_grace
+            any_other_generation_ends_the_session
+            a_refresh_that_does_not_fit_changes_nothing
+            of_concurrent_refreshes_one_makes_the_next
+            an_ended_session_stays_ended
+            a_session_ends_with_its_time
+            disabling_a_user_ends_its_sessions
+            another_password_ends_the_sessions
+            a_session_that_is_ended_names_its_first_reason
+        );
+    };
+    (@session_rules $make:expr; $($rule:ident)*) => {
+        $(
+            #[test]
+            fn $rule() {
+                let store = ($make)();
+                $crate::testing::contract::sessions::$rule(&*store);
+            }
+        )*
     };
     (@rules $make:expr; $($rule:ident)*) => {
         $(

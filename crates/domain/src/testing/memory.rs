@@ -1,12 +1,16 @@
+mod sessions;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
+use self::sessions::HeldSession;
 use crate::ports::{
     CreateUserError, ImportConflict, ImportSummary, ImportUsersError, SigningKeyStore, StoreError,
     UniqueField, UserPage, UserStore,
 };
+use crate::session::{EndReason, SessionId};
 use crate::signing_key::{SigningKeyState, StoredSigningKey};
 use crate::{Credentials, ImportedUser, NewUser, PasswordHash, User, UserId, UserStatus, Username};
 
@@ -19,6 +23,7 @@ struct State {
     users: BTreeMap<UserId, Credentials>,
     last_id: i64,
     keys: Vec<StoredSigningKey>,
+    sessions: BTreeMap<SessionId, HeldSession>,
 }
 
 impl MemoryStore {
@@ -164,7 +169,11 @@ impl UserStore for MemoryStore {
             held.user.status = status;
             held.user.updated_at = now;
         }
-        Ok(Some(held.user.clone()))
+        let user = held.user.clone();
+        if !user.status.is_active() {
+            state.end_sessions(id, EndReason::UserDisabled);
+        }
+        Ok(Some(user))
     }
 
     fn set_password_hash(
@@ -179,6 +188,7 @@ impl UserStore for MemoryStore {
         };
         held.password_hash = hash.clone();
         held.user.updated_at = now;
+        state.end_sessions(id, EndReason::PasswordChanged);
         Ok(true)
     }
 

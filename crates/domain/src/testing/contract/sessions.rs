@@ -1,0 +1,323 @@
+//! The contract of [`SessionStore`], a rule a function.
+
+use std::thread;
+
+use time::{Duration, OffsetDateTime};
+
+use super::{LATER, NOW};
+use crate::ports::{SessionStore, UserStore};
+use crate::session::{
+    Device, EndReason, Generation, NewSession, Rotate, Rotation, Session, SessionId,
+};
+use crate::testing::new_user;
+use crate::{NewUser, PasswordHash, ScopeSet, User, UserStatus};
+
+const GRACE: Duration = Duration::seconds(10);
+const IDLE: Duration = Duration::days(1);
+
+fn generation(number: u32) -> Generation {
+    Generation::new(number).unwrap()
+}
+
+fn new_session(user: &User) -> NewSession {
+    NewSession {
+        id: SessionId::random(),
+        user_id: user.id,
+        client_id: "app".to_owned(),
+        scope: ScopeSet::parse("admin profile").unwrap(),
+        device: Device::new(Some("curl/8"), Some("192.0.2.1".to_owned())),
+        idle_until: NOW + IDLE,
+        expires_at: NOW + Duration::days(30),
+    }
+}
+
+/// A user and a session of it.
+fn open<S: UserStore + SessionStore + ?Sized>(store: &S) -> (User, SessionId) {
+    let NewUser { password_hash, .. } = new_user("matt");
+    let user = store.create_user(&new_user("matt"), NOW).unwrap();
+    let session = new_session(&user);
+    assert!(store.open_session(&session, &password_hash, NOW).unwrap());
+    (user, session.id)
+}
+
+fn refresh<S: SessionStore + ?Sized>(
+    store: &S,
+    id: SessionId,
+    number: u32,
+    now: OffsetDateTime,
+) -> Rotation {
+    let rotate = Rotate {
+        id,
+        generation: generation(number),
+        client_id: None,
+        scope: ScopeSet::default(),
+        grace_since: now - GRACE,
+        idle_until: now + IDLE,
+        device: Device::default(),
+    };
+    store.rotate_session(&rotate, now).unwrap()
+}
+
+/// The generation to answer with, if there is one.
+fn newest(rotation: &Rotation) -> Option<u32> {
+    match rotation {
+        Rotation::Rotated { session, .. } => Some(session.generation.get()),
+        _ => None,
+    }
+}
+
+pub fn an_opened_session_is_read_back_as_it_was_opened<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let user = store.create_user(&new_user("matt"), NOW).unwrap();
+    let new = new_session(&user);
+    assert!(
+        store
+            .open_session(&new, &new_user("matt").password_hash, NOW)
+            .unwrap()
+    );
+    let expected = Session {
+        id: new.id,
+        user_id: user.id,
+        client_id: new.client_id,
+        scope: new.scope,
+        generation: Generation::FIRST,
+        device: new.device,
+        created_at: NOW,
+        last_used_at: NOW,
+        idle_until: new.idle_until,
+        expires_at: new.expires_at,
+    };
+    assert_eq!(store.sessions_of(user.id, NOW).unwrap(), [expected]);
+    assert_eq!(store.find_session_user(new.id, NOW).unwrap(), Some(user));
+    assert_eq!(
+        store.find_session_user(SessionId::random(), NOW).unwrap(),
+        None
+    );
+}
+
+pub fn a_session_is_opened_for_the_password_that_was_checked_only<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let user = store.create_user(&new_user("matt"), NOW).unwrap();
+    let session = new_session(&user);
+    let other = PasswordHash::new("$sample$of another password");
+    assert!(!store.open_session(&session, &other, NOW).unwrap());
+    store
+        .set_status(user.id, UserStatus::Disabled { since: NOW }, NOW)
+        .unwrap();
+    let right = new_user("matt").password_hash;
+    assert!(!store.open_session(&session, &right, NOW).unwrap());
+    assert!(store.sessions_of(user.id, NOW).unwrap().is_empty());
+}
+
+pub fn the_newest_generation_is_followed_by_the_next<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, id) = open(store);
+    for number in 1..=3 {
+        let now = NOW + Duration::minutes(i64::from(number));
+        let Rotation::Rotated { session, user: of } = refresh(store, id, number, now) else {
+            panic!("generation {number} was refused");
+        };
+        assert_eq!(session.generation, generation(number + 1));
+        assert_eq!((session.last_used_at, session.created_at), (now, NOW));
+        assert_eq!(session.idle_until, now + IDLE);
+        assert_eq!(session.device, Device::default());
+        assert_eq!(of, user);
+    }
+}
+
+pub fn the_one_before_gets_the_newest_again_within_the_grace<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (_, id) = open(store);
+    assert_eq!(newest(&refresh(store, id, 1, NOW)), Some(2));
+    let late = NOW + GRACE - Duration::milliseconds(1);
+    for _ in 0..3 {
+        assert_eq!(newest(&refresh(store, id, 1, late)), Some(2));
+    }
+    // The grace is counted from the making of the newest, not from the last use.
+    let over = NOW + GRACE;
+    assert!(matches!(
+        refresh(store, id, 1, over),
+        Rotation::Reused { .. }
+    ));
+}
+
+pub fn the_one_before_ends_the_session_after_the_grace<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, id) = open(store);
+    refresh(store, id, 1, NOW);
+    let reused = refresh(store, id, 1, NOW + GRACE);
+    assert_eq!(reused, Rotation::Reused { user_id: user.id });
+    assert_eq!(refresh(store, id, 2, NOW + GRACE), Rotation::Ended);
+    assert_eq!(store.end_reason(id).unwrap(), Some(EndReason::Reuse));
+}
+
+pub fn any_other_generation_ends_the_session<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let user = store.create_user(&new_user("matt"), NOW).unwrap();
+    for number in [1, 4, 5, u32::MAX] {
+        let session = new_session(&user);
+        store
+            .open_session(&session, &new_user("matt").password_hash, NOW)
+            .unwrap();
+        refresh(store, session.id, 1, NOW);
+        refresh(store, session.id, 2, NOW);
+        let rotation = refresh(store, session.id, number, NOW);
+        assert_eq!(rotation, Rotation::Reused { user_id: user.id }, "{number}");
+    }
+}
+
+pub fn a_refresh_that_does_not_fit_changes_nothing<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (_, id) = open(store);
+    // Even of a generation that would end the session.
+    for number in [1, 7] {
+        let rotate = |client_id: Option<&str>, scope: &str| {
+            let rotate = Rotate {
+                id,
+                generation: generation(number),
+                client_id: client_id.map(str::to_owned),
+                scope: ScopeSet::parse(scope).unwrap(),
+                grace_since: NOW - GRACE,
+                idle_until: NOW + IDLE,
+                device: Device::default(),
+            };
+            store.rotate_session(&rotate, NOW).unwrap()
+        };
+        let allowed = ScopeSet::parse("admin profile").ok();
+        assert_eq!(
+            rotate(Some("other"), ""),
+            Rotation::Mismatch { allowed: None }
+        );
+        assert_eq!(
+            rotate(Some("app"), "profile root"),
+            Rotation::Mismatch { allowed }
+        );
+        if number == 1 {
+            assert_eq!(newest(&rotate(Some("app"), "profile")), Some(2));
+        }
+    }
+    assert_eq!(newest(&refresh(store, id, 2, NOW)), Some(3));
+}
+
+pub fn of_concurrent_refreshes_one_makes_the_next<S>(store: &S)
+where
+    S: UserStore + SessionStore + Sync + ?Sized,
+{
+    let (_, id) = open(store);
+    for round in 1..=5 {
+        let now = NOW + Duration::minutes(i64::from(round));
+        let answers: Vec<Option<u32>> = thread::scope(|scope| {
+            let asking: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| newest(&refresh(store, id, round, now))))
+                .collect();
+            asking
+                .into_iter()
+                .map(|answer| answer.join().unwrap())
+                .collect()
+        });
+        assert_eq!(answers, [Some(round + 1); 8]);
+    }
+}
+
+pub fn an_ended_session_stays_ended<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, id) = open(store);
+    assert!(store.end_session(id, EndReason::Revoked, NOW).unwrap());
+    assert!(!store.end_session(id, EndReason::Reuse, LATER).unwrap());
+    assert_eq!(refresh(store, id, 1, NOW), Rotation::Ended);
+    assert_eq!(store.find_session_user(id, NOW).unwrap(), None);
+    assert!(store.sessions_of(user.id, NOW).unwrap().is_empty());
+    assert!(
+        !store
+            .end_session(SessionId::random(), EndReason::Revoked, NOW)
+            .unwrap()
+    );
+}
+
+pub fn a_session_ends_with_its_time<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, id) = open(store);
+    let last = NOW + IDLE - Duration::SECOND;
+    assert!(store.find_session_user(id, last).unwrap().is_some());
+    assert_eq!(store.find_session_user(id, NOW + IDLE).unwrap(), None);
+    assert_eq!(refresh(store, id, 1, NOW + IDLE), Rotation::Ended);
+    // In use it lives on, to the end that was set when it was opened.
+    let end = NOW + Duration::days(30);
+    let mut now = NOW;
+    let mut number = 1;
+    while now + IDLE - Duration::SECOND < end {
+        now += IDLE - Duration::SECOND;
+        assert_eq!(newest(&refresh(store, id, number, now)), Some(number + 1));
+        number += 1;
+    }
+    let sessions = store.sessions_of(user.id, now).unwrap();
+    assert_eq!(sessions[0].idle_until, end);
+    assert_eq!(refresh(store, id, number, end), Rotation::Ended);
+}
+
+pub fn disabling_a_user_ends_its_sessions<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, id) = open(store);
+    store
+        .set_status(user.id, UserStatus::Disabled { since: NOW }, NOW)
+        .unwrap();
+    assert_eq!(refresh(store, id, 1, NOW), Rotation::Ended);
+    store
+        .set_status(user.id, UserStatus::Active, LATER)
+        .unwrap();
+    assert_eq!(refresh(store, id, 1, NOW), Rotation::Ended);
+    assert_eq!(store.end_reason(id).unwrap(), Some(EndReason::UserDisabled));
+}
+
+pub fn another_password_ends_the_sessions<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, id) = open(store);
+    let stronger = PasswordHash::new("$sample$the same, stronger");
+    store
+        .upgrade_password_hash(user.id, &new_user("matt").password_hash, &stronger)
+        .unwrap();
+    assert!(store.find_session_user(id, NOW).unwrap().is_some());
+    store
+        .set_password_hash(user.id, &PasswordHash::new("$sample$other"), NOW)
+        .unwrap();
+    assert_eq!(store.find_session_user(id, NOW).unwrap(), None);
+    assert_eq!(
+        store.end_reason(id).unwrap(),
+        Some(EndReason::PasswordChanged)
+    );
+}
+
+pub fn a_session_that_is_ended_names_its_first_reason<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, id) = open(store);
+    assert_eq!(store.end_reason(id).unwrap(), None);
+    store.end_session(id, EndReason::Revoked, NOW).unwrap();
+    store
+        .set_password_hash(user.id, &PasswordHash::new("$sample$other"), NOW)
+        .unwrap();
+    assert_eq!(store.end_reason(id).unwrap(), Some(EndReason::Revoked));
+}

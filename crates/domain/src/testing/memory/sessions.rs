@@ -1,0 +1,170 @@
+use time::OffsetDateTime;
+
+use super::{MemoryStore, State};
+use crate::ports::{SessionStore, StoreError};
+use crate::session::{EndReason, Generation, NewSession, Rotate, Rotation, Session, SessionId};
+use crate::{PasswordHash, User, UserId};
+
+#[derive(Debug)]
+pub(super) struct HeldSession {
+    session: Session,
+    rotated_at: OffsetDateTime,
+    ended: Option<EndReason>,
+}
+
+impl HeldSession {
+    fn lives(&self, now: OffsetDateTime) -> bool {
+        self.ended.is_none() && self.session.is_within_its_time(now)
+    }
+}
+
+impl State {
+    pub(super) fn end_sessions(&mut self, user: UserId, reason: EndReason) {
+        for held in self
+            .sessions
+            .values_mut()
+            .filter(|held| held.session.user_id == user)
+        {
+            held.ended.get_or_insert(reason);
+        }
+    }
+
+    fn active_user(&self, id: UserId) -> Option<User> {
+        let held = self.users.get(&id)?;
+        held.user.status.is_active().then(|| held.user.clone())
+    }
+}
+
+impl SessionStore for MemoryStore {
+    fn open_session(
+        &self,
+        session: &NewSession,
+        credential: &PasswordHash,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let is_right = state
+            .users
+            .get(&session.user_id)
+            .is_some_and(|held| held.user.status.is_active() && held.password_hash == *credential);
+        if is_right {
+            let NewSession {
+                id,
+                user_id,
+                client_id,
+                scope,
+                device,
+                idle_until,
+                expires_at,
+            } = session.clone();
+            let session = Session {
+                id,
+                user_id,
+                client_id,
+                scope,
+                generation: Generation::FIRST,
+                device,
+                created_at: now,
+                last_used_at: now,
+                idle_until: idle_until.min(expires_at),
+                expires_at,
+            };
+            state.sessions.insert(
+                id,
+                HeldSession {
+                    session,
+                    rotated_at: now,
+                    ended: None,
+                },
+            );
+        }
+        Ok(is_right)
+    }
+
+    fn rotate_session(&self, rotate: &Rotate, now: OffsetDateTime) -> Result<Rotation, StoreError> {
+        let state = &mut *self.state();
+        let user = state
+            .sessions
+            .get(&rotate.id)
+            .filter(|held| held.lives(now))
+            .and_then(|held| state.active_user(held.session.user_id));
+        let (Some(user), Some(held)) = (user, state.sessions.get_mut(&rotate.id)) else {
+            return Ok(Rotation::Ended);
+        };
+        let session = &mut held.session;
+        if rotate
+            .client_id
+            .as_ref()
+            .is_some_and(|client_id| *client_id != session.client_id)
+        {
+            return Ok(Rotation::Mismatch { allowed: None });
+        }
+        if !rotate.scope.is_subset(&session.scope) {
+            return Ok(Rotation::Mismatch {
+                allowed: Some(session.scope.clone()),
+            });
+        }
+        let is_newest = rotate.generation == session.generation;
+        let is_before = rotate.generation.next() == Some(session.generation);
+        let next = if is_newest {
+            session.generation.next()
+        } else if is_before && held.rotated_at > rotate.grace_since {
+            Some(session.generation)
+        } else {
+            None
+        };
+        let Some(next) = next else {
+            held.ended = Some(EndReason::Reuse);
+            return Ok(Rotation::Reused {
+                user_id: session.user_id,
+            });
+        };
+        if is_newest {
+            held.rotated_at = now;
+        }
+        session.generation = next;
+        session.last_used_at = now;
+        session.idle_until = rotate.idle_until.min(session.expires_at);
+        session.device = rotate.device.clone();
+        Ok(Rotation::Rotated {
+            session: Box::new(session.clone()),
+            user,
+        })
+    }
+
+    fn end_session(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let living = state.sessions.get_mut(&id).filter(|held| held.lives(now));
+        Ok(living.map(|held| held.ended = Some(reason)).is_some())
+    }
+
+    fn sessions_of(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError> {
+        let state = self.state();
+        let living = state.sessions.values().filter(|held| held.lives(now));
+        let mut sessions: Vec<Session> = living
+            .map(|held| held.session.clone())
+            .filter(|session| session.user_id == user)
+            .collect();
+        sessions.sort_by_key(|session| (std::cmp::Reverse(session.last_used_at), session.id));
+        Ok(sessions)
+    }
+
+    fn find_session_user(
+        &self,
+        id: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<Option<User>, StoreError> {
+        let state = self.state();
+        let held = state.sessions.get(&id).filter(|held| held.lives(now));
+        Ok(held.and_then(|held| state.active_user(held.session.user_id)))
+    }
+
+    fn end_reason(&self, id: SessionId) -> Result<Option<EndReason>, StoreError> {
+        Ok(self.state().sessions.get(&id).and_then(|held| held.ended))
+    }
+}
