@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use passgate_auth::flows::{LogInError, RefreshError, RegisterError};
+use passgate_auth::flows::{ChangePasswordError, LogInError, RefreshError, RegisterError};
 use passgate_auth::jwt::{Forbidden, VerifyError};
 use passgate_auth::password::PasswordError;
 use passgate_domain::ports::{Cause, StoreError, UniqueField};
@@ -62,6 +62,8 @@ pub enum ApiError {
     Forbidden(Forbidden),
     /// The token's session has ended, or its user is gone or disabled.
     SessionEnded,
+    /// The caller has no such session.
+    NoSuchSession,
     /// There is nothing at this path.
     NotFound,
     /// The path has other methods.
@@ -210,6 +212,9 @@ impl ApiError {
                 "Bearer error=\"invalid_token\", \
                  error_description=\"The token's session has ended, or its user is disabled\"",
             ),
+            Self::NoSuchSession => {
+                Parts::new(S::NOT_FOUND, "invalid_request", "You have no such session")
+            }
             Self::NotFound => Parts::new(
                 S::NOT_FOUND,
                 "invalid_request",
@@ -352,6 +357,28 @@ impl From<RefreshError> for ApiError {
             RefreshError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
             RefreshError::Issue(error) => Self::Internal(error.into()),
             RefreshError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangePasswordError> for ApiError {
+    fn from(error: ChangePasswordError) -> Self {
+        let field = |field, code, message| {
+            Self::Validation(vec![FieldError {
+                field,
+                code,
+                message,
+            }])
+        };
+        match error {
+            ChangePasswordError::Incorrect => {
+                field("current_password", "incorrect", error.to_string())
+            }
+            ChangePasswordError::Policy(violation) => {
+                field("new_password", violation.code(), violation.to_string())
+            }
+            ChangePasswordError::Password(error) => error.into(),
+            ChangePasswordError::Store(error) => error.into(),
         }
     }
 }

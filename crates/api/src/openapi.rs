@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::handlers::{health, jwks, revoke, token, users, version};
+use crate::handlers::{health, jwks, me, metadata, revoke, sessions, token, users, version};
 
 /// Passgate's API.
 #[derive(OpenApi)]
@@ -16,8 +16,13 @@ use crate::handlers::{health, jwks, revoke, token, users, version};
         token::token,
         revoke::revoke,
         users::register,
-        users::me,
+        me::me,
+        me::change_password,
+        sessions::list,
+        sessions::end_others,
+        sessions::end,
         jwks::jwks,
+        metadata::metadata,
         health::live,
         health::ready,
         version::version,

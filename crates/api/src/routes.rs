@@ -8,18 +8,22 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::ApiError;
-use crate::handlers::{health, jwks, revoke, token, users, version};
+use crate::handlers::{health, jwks, me, metadata, revoke, sessions, token, users, version};
 use crate::openapi::ApiDoc;
 
 /// Every path that the OpenAPI description has.
-pub const PATHS: [&str; 8] = [
+pub const PATHS: [&str; 12] = [
     "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
     "/health/live",
     "/health/ready",
     "/revoke",
     "/token",
     "/users",
     "/users/me",
+    "/users/me/password",
+    "/users/me/sessions",
+    "/users/me/sessions/{id}",
     "/version",
 ];
 
@@ -29,8 +33,21 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(resource("/token", "POST").route(web::post().to(token::token)))
         .service(resource("/revoke", "POST").route(web::post().to(revoke::revoke)))
         .service(resource("/users", "POST").route(web::post().to(users::register)))
-        .service(resource("/users/me", "GET, HEAD").route(get().to(users::me)))
+        .service(resource("/users/me", "GET, HEAD").route(get().to(me::me)))
+        .service(resource("/users/me/password", "PUT").route(web::put().to(me::change_password)))
+        .service(
+            resource("/users/me/sessions", "GET, HEAD, DELETE")
+                .route(get().to(sessions::list))
+                .route(web::delete().to(sessions::end_others)),
+        )
+        .service(
+            resource("/users/me/sessions/{id}", "DELETE").route(web::delete().to(sessions::end)),
+        )
         .service(resource("/.well-known/jwks.json", "GET, HEAD").route(get().to(jwks::jwks)))
+        .service(
+            resource("/.well-known/oauth-authorization-server", "GET, HEAD")
+                .route(get().to(metadata::metadata)),
+        )
         .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))
         .service(resource("/health/ready", "GET, HEAD").route(get().to(health::ready)))
         .service(resource("/version", "GET, HEAD").route(get().to(version::version)))

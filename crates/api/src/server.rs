@@ -21,6 +21,7 @@ use passgate_auth::jwt::{
 use passgate_auth::password::{Passwords, Policy};
 use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKey;
+use passgate_domain::ports::{SessionStore, StoreError};
 use passgate_domain::token::UserClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
@@ -67,11 +68,13 @@ fn serve_on(args: &ServeArgs, database: &Database, listener: TcpListener) -> Res
         &sealing,
         address,
     )?);
+    let tidied = state.clone().into_inner();
     let workers = args.workers.map_or_else(cores, usize::from);
     rt::System::new().block_on(async {
         // Before anybody is told that we listen, and may tell us to stop.
         let signals = Signals::listen()?;
         let server = run(listener, state, workers, args.shutdown_timeout)?;
+        rt::spawn(tidy(Arc::clone(&tidied)));
         announce(address)?;
         until_stopped(server, signals).await
     })?;
@@ -123,6 +126,43 @@ async fn until_stopped(server: Server, mut signals: Signals) -> io::Result<()> {
         }
     })
     .await
+}
+
+/// How often sessions that are over are looked for.
+const TIDYING: Duration = Duration::from_mins(10);
+
+/// How long they stay after their end, for whoever looks into what happened.
+const KEPT: Duration = Duration::from_hours(24);
+
+/// How many are removed at a time: a statement of milliseconds.
+const BATCH: u32 = 1000;
+
+/// Removes sessions that are over, as long as the server runs. Of several replicas one does at a
+/// time.
+async fn tidy(state: Arc<AppState>) {
+    let mut turns = rt::time::interval(TIDYING);
+    loop {
+        turns.tick().await;
+        let state = Arc::clone(&state);
+        let removed = web::block(move || remove_ended(&state)).await;
+        match removed {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(removed)) => tracing::info!(removed, "removed sessions that were over"),
+            // The next turn comes.
+            Ok(Err(error)) => tracing::warn!(%error, "sessions that are over were not removed"),
+        }
+    }
+}
+
+fn remove_ended(state: &AppState) -> Result<usize, StoreError> {
+    let before = state.clock.now() - KEPT;
+    let mut removed = 0;
+    loop {
+        match state.store.remove_ended_sessions(before, BATCH)? {
+            0 => return Ok(removed),
+            batch => removed += batch,
+        }
+    }
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

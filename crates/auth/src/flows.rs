@@ -4,6 +4,7 @@
 //! one hop to a thread that may block. None holds a database connection while a password is
 //! hashed: they read, hash, then write.
 
+mod change_password;
 mod log_in;
 mod refresh;
 mod register;
@@ -11,6 +12,7 @@ mod revoke;
 mod signing_keys;
 mod tokens;
 
+pub use change_password::{ChangePassword, ChangePasswordError, change_password};
 pub use log_in::{LogIn, LogInError, LoggedIn, log_in};
 pub use refresh::{Refresh, RefreshError, refresh};
 pub use register::{Register, RegisterError, register};

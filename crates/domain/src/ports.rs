@@ -199,6 +199,22 @@ pub trait UserStore: Send + Sync {
         now: OffsetDateTime,
     ) -> Result<bool, StoreError>;
 
+    /// Gives a user another password at the user's own wish. MUST change nothing and return
+    /// `false` unless the stored hash is still `from`, the one that the old password was checked
+    /// against. MUST end every other session of the user in the same change, with
+    /// [`EndReason::PasswordChanged`], and leave `keep`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn change_password(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: &PasswordHash,
+        keep: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError>;
+
     /// Stores a stronger hash of the *same* password. MUST change nothing and return `false`
     /// unless the stored hash is still `from`: a password changed meanwhile wins. MUST NOT
     /// touch `updated_at`: nothing about the user has changed.
@@ -276,6 +292,29 @@ pub trait SessionStore: Send + Sync {
         reason: EndReason,
         now: OffsetDateTime,
     ) -> Result<bool, StoreError>;
+
+    /// Ends every session of a user that lives, but for `keep`, and returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn end_other_sessions(
+        &self,
+        user: UserId,
+        keep: SessionId,
+        reason: EndReason,
+        now: OffsetDateTime,
+    ) -> Result<usize, StoreError>;
+
+    /// Removes at most `limit` sessions that ended, or whose time was over, before `before`, and
+    /// returns how many. MUST do nothing, and return 0, while another caller is at it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn remove_ended_sessions(
+        &self,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<usize, StoreError>;
 
     /// The sessions of a user that live, the one used last first.
     ///

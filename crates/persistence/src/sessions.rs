@@ -59,23 +59,40 @@ const ROTATE: &str = concat!(
     RETURNING *"
 );
 
-/// Ends every session of a user that was not ended, in its caller's transaction.
+/// Ends every session of a user that lives, but for one, in its caller's transaction.
 pub(crate) fn end_all(
     connection: &mut PgConnection,
     user: UserId,
+    keep: Option<SessionId>,
     reason: EndReason,
     now: OffsetDateTime,
 ) -> QueryResult<usize> {
-    let living = sessions::table
+    // No session has the nil UUID: they are random.
+    let keep = keep.map_or_else(uuid::Uuid::nil, SessionId::as_uuid);
+    let others = sessions::table
         .filter(sessions::user_id.eq(user.get()))
-        .filter(sessions::ended_at.is_null());
-    diesel::update(living)
+        .filter(sessions::id.ne(keep))
+        .filter(lives(now));
+    diesel::update(others)
         .set((
             sessions::ended_at.eq(now),
             sessions::end_reason.eq(reason.as_str()),
         ))
         .execute(connection)
 }
+
+/// Removes by primary key, so that a batch locks as many rows as it removes. Whoever comes while
+/// another is at it does nothing: the lock is the transaction's.
+const REMOVE: &str = "
+    WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($3) AS is_ours)
+    DELETE FROM sessions WHERE id IN (
+        SELECT id FROM sessions
+        WHERE (SELECT is_ours FROM turn)
+          AND (ended_at < $1 OR idle_until <= $1 OR expires_at <= $1)
+        LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+/// The advisory lock of the one who removes: "passgate", and what for.
+const REMOVING: i64 = 0x7061_7373_7265_6d76;
 
 /// Sessions that were not ended and whose time is not over.
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -167,6 +184,33 @@ impl SessionStore for PgStore {
             Ok(ended)
         });
         Ok(ended? == 1)
+    }
+
+    fn end_other_sessions(
+        &self,
+        user: UserId,
+        keep: SessionId,
+        reason: EndReason,
+        now: OffsetDateTime,
+    ) -> Result<usize, StoreError> {
+        let ended = self.with(|connection| Ok(end_all(connection, user, Some(keep), reason, now)?));
+        Ok(ended?)
+    }
+
+    fn remove_ended_sessions(
+        &self,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        let removed = self.with(|connection| {
+            let removed = diesel::sql_query(REMOVE)
+                .bind::<Timestamptz, _>(before)
+                .bind::<BigInt, _>(i64::from(limit))
+                .bind::<BigInt, _>(REMOVING)
+                .execute(connection)?;
+            Ok(removed)
+        });
+        Ok(removed?)
     }
 
     fn sessions_of(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError> {

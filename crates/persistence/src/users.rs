@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use passgate_domain::ports::{
     CreateUserError, ImportSummary, ImportUsersError, StoreError, UserPage, UserStore,
 };
-use passgate_domain::session::EndReason;
+use passgate_domain::session::{EndReason, SessionId};
 use passgate_domain::{
     Credentials, ImportedUser, NewUser, PasswordHash, User, UserId, UserStatus, Username,
 };
@@ -104,7 +104,7 @@ impl UserStore for PgStore {
                     .get_result(connection)
                     .optional()?;
                 if since.is_some() {
-                    sessions::end_all(connection, id, EndReason::UserDisabled, now)?;
+                    sessions::end_all(connection, id, None, EndReason::UserDisabled, now)?;
                 }
                 match changed {
                     Some(row) => Ok(Some(row)),
@@ -135,7 +135,37 @@ impl UserStore for PgStore {
                         users::updated_at.eq(now),
                     ))
                     .execute(connection)?;
-                sessions::end_all(connection, id, EndReason::PasswordChanged, now)?;
+                sessions::end_all(connection, id, None, EndReason::PasswordChanged, now)?;
+                QueryResult::Ok(changed)
+            })?;
+            Ok(changed)
+        });
+        is_one(changed)
+    }
+
+    fn change_password(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: &PasswordHash,
+        keep: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let changed = self.with(|connection| {
+            let changed = connection.transaction(|connection| {
+                let unchanged = users::table
+                    .find(id.get())
+                    .filter(users::password_hash.eq(from.expose()));
+                let changed = diesel::update(unchanged)
+                    .set((
+                        users::password_hash.eq(to.expose()),
+                        users::updated_at.eq(now),
+                    ))
+                    .execute(connection)?;
+                if changed == 1 {
+                    let reason = EndReason::PasswordChanged;
+                    sessions::end_all(connection, id, Some(keep), reason, now)?;
+                }
                 QueryResult::Ok(changed)
             })?;
             Ok(changed)

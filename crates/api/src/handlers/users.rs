@@ -1,4 +1,4 @@
-//! `POST /users` and `GET /users/me`.
+//! `POST /users`.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,8 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use passgate_auth::flows::{self, Register};
 use passgate_auth::password::Policy;
-use passgate_domain::ports::{SessionStore, StoreError};
 use passgate_domain::user::MAX_DISPLAY_NAME_BYTES;
-use passgate_domain::{Email, Password, Role, Scope, User, Username};
+use passgate_domain::{Email, Password, Role, User, Username};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -17,7 +16,7 @@ use utoipa::ToSchema;
 use crate::blocking;
 use crate::config::Registration;
 use crate::error::{ApiError, FieldError};
-use crate::extract::{Bearer, Json};
+use crate::extract::Json;
 use crate::request_log::Problem;
 use crate::state::AppState;
 
@@ -122,40 +121,6 @@ pub async fn register(
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, "/users/me"))
         .json(UserBody::from(user)))
-}
-
-/// Shows the caller's account.
-///
-/// # Errors
-/// As the OpenAPI description says.
-#[utoipa::path(
-    get,
-    path = "/users/me",
-    tag = "users",
-    summary = "Show the caller's account",
-    security(("password" = ["profile"])),
-    responses(
-        (status = 200, description = "The account", body = UserBody),
-        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-pub async fn me(
-    state: web::Data<AppState>,
-    Bearer(token): Bearer,
-) -> Result<web::Json<UserBody>, ApiError> {
-    token
-        .require_scope(Scope::PROFILE)
-        .map_err(ApiError::Forbidden)?;
-    // A token ends with its session, whatever its `exp` says.
-    let session = token.extra().sid.ok_or(ApiError::SessionEnded)?;
-    let user = blocking::run::<_, StoreError, _>(move || {
-        state.store.find_session_user(session, state.clock.now())
-    })
-    .await?;
-    user.map(|user| web::Json(user.into()))
-        .ok_or(ApiError::SessionEnded)
 }
 
 /// Holds every field against its rule and names all that break theirs.

@@ -5,7 +5,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::app::App;
-use crate::client::{Ask, PASSWORD, Reply};
+use crate::client::{Ask, FORM, JSON, PASSWORD, Reply};
 
 struct Pair {
     access: String,
@@ -186,4 +186,96 @@ fn of_fifty_clients_at_one_instant_on_three_replicas_all_get_the_same_successor(
         assert_eq!(successors.len(), 1, "round {round}");
         held = successors.into_iter().next().unwrap();
     }
+}
+
+#[test]
+fn a_user_sees_where_they_are_logged_in_and_ends_what_they_do_not_know() {
+    let app = App::spawn();
+    app.register("matt");
+    app.register("eve");
+    let [here, there, far] = [(); 3].map(|()| log_in(&app));
+    let agent = ("User-Agent", "Browser/1.0");
+    let form = format!("grant_type=refresh_token&refresh_token={}", there.refresh);
+    app.ask("POST", "/token", &[FORM, agent], &form).expect(200);
+
+    let sessions = app.get_as(&here.access, "/users/me/sessions").expect(200);
+    let sessions = sessions.as_array().unwrap();
+    assert_eq!(sessions.len(), 3);
+    assert_eq!(
+        sessions
+            .iter()
+            .filter(|session| session["current"] == true)
+            .count(),
+        1
+    );
+    assert_eq!(sessions[0]["user_agent"], "Browser/1.0");
+    assert_eq!(sessions[0]["address"], "127.0.0.1");
+    assert!(!Value::from(sessions.clone()).to_string().contains("pgr_"));
+
+    let delete = |token: &str, path: &str| {
+        app.ask(
+            "DELETE",
+            path,
+            &[("Authorization", &format!("Bearer {token}"))],
+            "",
+        )
+    };
+    let path = format!("/users/me/sessions/{}", sessions[0]["id"].as_str().unwrap());
+    delete(&app.token("eve"), &path).expect(404);
+    app.get_as(&there.access, "/users/me").expect(200);
+    assert_eq!(delete(&here.access, &path).status, 204);
+    app.get_as(&there.access, "/users/me").expect(401);
+    delete(&here.access, &path).expect(404);
+    delete(&here.access, "/users/me/sessions/nonsense").expect(404);
+
+    assert_eq!(delete(&here.access, "/users/me/sessions").status, 204);
+    app.get_as(&far.access, "/users/me").expect(401);
+    app.get_as(&here.access, "/users/me").expect(200);
+}
+
+#[test]
+fn a_changed_password_ends_the_other_sessions() {
+    let app = App::spawn();
+    app.register("matt");
+    let (here, there) = (log_in(&app), log_in(&app));
+    let put = |current: &str, new: &str| {
+        let body = serde_json::json!({"current_password": current, "new_password": new});
+        let bearer = format!("Bearer {}", here.access);
+        let headers = [JSON, ("Authorization", bearer.as_str())];
+        app.ask("PUT", "/users/me/password", &headers, &body.to_string())
+    };
+    let new = "another horse battery";
+    for (current, wanted, field, code) in [
+        ("wrong horse battery", new, "current_password", "incorrect"),
+        (PASSWORD, "short", "new_password", "too_short"),
+        (PASSWORD, "", "new_password", "invalid"),
+    ] {
+        let problem = put(current, wanted).expect(422);
+        assert_eq!(problem["errors"][0]["field"], field);
+        assert_eq!(problem["errors"][0]["code"], code);
+    }
+    app.get_as(&there.access, "/users/me").expect(200);
+    assert_eq!(put(PASSWORD, new).status, 204);
+    app.get_as(&there.access, "/users/me").expect(401);
+    try_refresh(&app, &there.refresh).expect(400);
+    app.get_as(&here.access, "/users/me").expect(200);
+    refresh(&app, &here.refresh);
+    app.log_in("matt", PASSWORD).expect(401);
+    app.log_in("matt", new).expect(200);
+}
+
+#[test]
+fn clients_find_out_by_themselves_where_things_are() {
+    let app = App::with(&["--issuer", "https://id.example.com/"]);
+    let metadata = app
+        .get("/.well-known/oauth-authorization-server")
+        .expect(200);
+    assert_eq!(metadata["issuer"], "https://id.example.com/");
+    assert_eq!(metadata["token_endpoint"], "https://id.example.com/token");
+    assert_eq!(
+        metadata["jwks_uri"],
+        "https://id.example.com/.well-known/jwks.json"
+    );
+    let grants = metadata["grant_types_supported"].as_array().unwrap();
+    assert!(grants.contains(&"refresh_token".into()) && grants.contains(&"password".into()));
 }

@@ -8,7 +8,7 @@ use passgate_domain::{Clock, ScopeSet, User};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::jwt::{Audience, IssueError, Issuer, Minted, Subject};
+use crate::jwt::{Audience, IssueError, Issuer, IssuerId, Minted, Subject};
 use crate::refresh::{RefreshToken, RefreshTokens};
 
 /// How long sessions live.
@@ -108,6 +108,11 @@ impl Tokens {
             lifetimes,
             clock,
         }
+    }
+
+    /// Who makes the tokens.
+    pub fn issuer_id(&self) -> &IssuerId {
+        self.issuer.id()
     }
 
     pub(super) fn now(&self) -> OffsetDateTime {

@@ -77,6 +77,11 @@ impl Issuer {
         }
     }
 
+    /// Who this is.
+    pub fn id(&self) -> &IssuerId {
+        &self.id
+    }
+
     /// Begins a token about somebody, for somebody.
     pub fn access<'a>(&'a self, subject: &'a Subject, audience: &'a Audience) -> Mint<'a> {
         Mint {

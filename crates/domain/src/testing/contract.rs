@@ -66,6 +66,9 @@ macro_rules! store_contract {
             disabling_a_user_ends_its_sessions
             another_password_ends_the_sessions
             a_session_that_is_ended_names_its_first_reason
+            a_changed_password_ends_the_other_sessions_only
+            other_sessions_end_and_this_one_stays
+            what_is_over_is_removed_in_small_batches
         );
     };
     (@session_rules $make:expr; $($rule:ident)*) => {

@@ -171,7 +171,7 @@ impl UserStore for MemoryStore {
         }
         let user = held.user.clone();
         if !user.status.is_active() {
-            state.end_sessions(id, EndReason::UserDisabled);
+            state.end_sessions(id, None, EndReason::UserDisabled, now);
         }
         Ok(Some(user))
     }
@@ -188,7 +188,29 @@ impl UserStore for MemoryStore {
         };
         held.password_hash = hash.clone();
         held.user.updated_at = now;
-        state.end_sessions(id, EndReason::PasswordChanged);
+        state.end_sessions(id, None, EndReason::PasswordChanged, now);
+        Ok(true)
+    }
+
+    fn change_password(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: &PasswordHash,
+        keep: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(held) = state
+            .users
+            .get_mut(&id)
+            .filter(|held| held.password_hash == *from)
+        else {
+            return Ok(false);
+        };
+        held.password_hash = to.clone();
+        held.user.updated_at = now;
+        state.end_sessions(id, Some(keep), EndReason::PasswordChanged, now);
         Ok(true)
     }
 

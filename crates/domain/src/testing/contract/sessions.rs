@@ -321,3 +321,94 @@ where
         .unwrap();
     assert_eq!(store.end_reason(id).unwrap(), Some(EndReason::Revoked));
 }
+
+/// Three sessions of one user.
+fn open_three<S: UserStore + SessionStore + ?Sized>(store: &S) -> (User, [SessionId; 3]) {
+    let (user, first) = open(store);
+    let more = [(); 2].map(|()| {
+        let session = new_session(&user);
+        assert!(
+            store
+                .open_session(&session, &new_user("matt").password_hash, NOW)
+                .unwrap()
+        );
+        session.id
+    });
+    (user, [first, more[0], more[1]])
+}
+
+pub fn a_changed_password_ends_the_other_sessions_only<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, [first, second, third]) = open_three(store);
+    let (old, new) = (
+        new_user("matt").password_hash,
+        PasswordHash::new("$sample$new"),
+    );
+    assert!(
+        !store
+            .change_password(user.id, &new, &old, second, NOW)
+            .unwrap()
+    );
+    assert_eq!(store.sessions_of(user.id, NOW).unwrap().len(), 3);
+    assert!(
+        store
+            .change_password(user.id, &old, &new, second, LATER)
+            .unwrap()
+    );
+    let left = store.sessions_of(user.id, LATER).unwrap();
+    assert_eq!(
+        left.iter().map(|session| session.id).collect::<Vec<_>>(),
+        [second]
+    );
+    for ended in [first, third] {
+        assert_eq!(
+            store.end_reason(ended).unwrap(),
+            Some(EndReason::PasswordChanged)
+        );
+    }
+    assert_eq!(store.find_user(user.id).unwrap().unwrap().updated_at, LATER);
+    assert!(
+        !store
+            .change_password(user.id, &old, &new, second, LATER)
+            .unwrap()
+    );
+}
+
+pub fn other_sessions_end_and_this_one_stays<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, [first, second, _]) = open_three(store);
+    store.end_session(first, EndReason::Reuse, NOW).unwrap();
+    let ended = store
+        .end_other_sessions(user.id, second, EndReason::Revoked, NOW)
+        .unwrap();
+    assert_eq!(ended, 1);
+    assert!(store.find_session_user(second, NOW).unwrap().is_some());
+    assert_eq!(store.end_reason(first).unwrap(), Some(EndReason::Reuse));
+    assert_eq!(
+        store
+            .end_other_sessions(user.id, second, EndReason::Revoked, NOW)
+            .unwrap(),
+        0
+    );
+}
+
+pub fn what_is_over_is_removed_in_small_batches<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, [first, second, third]) = open_three(store);
+    store.end_session(first, EndReason::Revoked, NOW).unwrap();
+    store.end_session(second, EndReason::Revoked, NOW).unwrap();
+    // Ended at this moment is not ended before it.
+    assert_eq!(store.remove_ended_sessions(NOW, 10).unwrap(), 0);
+    assert_eq!(store.remove_ended_sessions(LATER, 1).unwrap(), 1);
+    assert_eq!(store.remove_ended_sessions(LATER, 10).unwrap(), 1);
+    assert_eq!(store.remove_ended_sessions(LATER, 10).unwrap(), 0);
+    assert_eq!(store.sessions_of(user.id, NOW).unwrap()[0].id, third);
+    // Unused for too long.
+    assert_eq!(store.remove_ended_sessions(NOW + IDLE, 10).unwrap(), 1);
+}

@@ -9,7 +9,7 @@ use crate::{PasswordHash, User, UserId};
 pub(super) struct HeldSession {
     session: Session,
     rotated_at: OffsetDateTime,
-    ended: Option<EndReason>,
+    ended: Option<(EndReason, OffsetDateTime)>,
 }
 
 impl HeldSession {
@@ -19,14 +19,19 @@ impl HeldSession {
 }
 
 impl State {
-    pub(super) fn end_sessions(&mut self, user: UserId, reason: EndReason) {
-        for held in self
+    pub(super) fn end_sessions(
+        &mut self,
+        user: UserId,
+        keep: Option<SessionId>,
+        reason: EndReason,
+        now: OffsetDateTime,
+    ) -> usize {
+        let others = self
             .sessions
             .values_mut()
-            .filter(|held| held.session.user_id == user)
-        {
-            held.ended.get_or_insert(reason);
-        }
+            .filter(|held| held.session.user_id == user && Some(held.session.id) != keep)
+            .filter(|held| held.lives(now));
+        others.map(|held| held.ended = Some((reason, now))).count()
     }
 
     fn active_user(&self, id: UserId) -> Option<User> {
@@ -114,7 +119,7 @@ impl SessionStore for MemoryStore {
             None
         };
         let Some(next) = next else {
-            held.ended = Some(EndReason::Reuse);
+            held.ended = Some((EndReason::Reuse, now));
             return Ok(Rotation::Reused {
                 user_id: session.user_id,
             });
@@ -140,7 +145,35 @@ impl SessionStore for MemoryStore {
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
         let living = state.sessions.get_mut(&id).filter(|held| held.lives(now));
-        Ok(living.map(|held| held.ended = Some(reason)).is_some())
+        Ok(living
+            .map(|held| held.ended = Some((reason, now)))
+            .is_some())
+    }
+
+    fn end_other_sessions(
+        &self,
+        user: UserId,
+        keep: SessionId,
+        reason: EndReason,
+        now: OffsetDateTime,
+    ) -> Result<usize, StoreError> {
+        Ok(self.state().end_sessions(user, Some(keep), reason, now))
+    }
+
+    fn remove_ended_sessions(
+        &self,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        let mut state = self.state();
+        let over = state.sessions.values().filter(|held| {
+            !held.session.is_within_its_time(before)
+                || held.ended.is_some_and(|(_, at)| at < before)
+        });
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let over: Vec<SessionId> = over.map(|held| held.session.id).take(limit).collect();
+        state.sessions.retain(|id, _| !over.contains(id));
+        Ok(over.len())
     }
 
     fn sessions_of(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError> {
@@ -165,6 +198,11 @@ impl SessionStore for MemoryStore {
     }
 
     fn end_reason(&self, id: SessionId) -> Result<Option<EndReason>, StoreError> {
-        Ok(self.state().sessions.get(&id).and_then(|held| held.ended))
+        Ok(self
+            .state()
+            .sessions
+            .get(&id)
+            .and_then(|held| held.ended)
+            .map(|(reason, _)| reason))
     }
 }

@@ -1,0 +1,166 @@
+//! `/users/me/sessions`: where the caller is logged in.
+
+use actix_web::{HttpResponse, web};
+use passgate_domain::ports::SessionStore;
+use passgate_domain::session::{EndReason, Session, SessionId};
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::caller::Caller;
+use crate::blocking;
+use crate::error::ApiError;
+use crate::extract::Bearer;
+use crate::request_log::Problem;
+use crate::state::AppState;
+
+/// A session, as its owner recognises it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionBody {
+    /// Its name, the `sid` of its access tokens.
+    id: Uuid,
+    /// Whether this request belongs to it.
+    current: bool,
+    /// The client that logged in.
+    client_id: String,
+    /// What its access tokens may be used for at most.
+    scope: String,
+    /// What the device that used it last calls itself.
+    user_agent: Option<String>,
+    /// The network address it was last used from.
+    address: Option<String>,
+    /// When somebody logged in.
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    /// When it was last refreshed.
+    #[serde(with = "time::serde::rfc3339")]
+    last_used_at: OffsetDateTime,
+    /// When it ends if it is not refreshed before.
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+}
+
+impl SessionBody {
+    fn of(session: Session, current: SessionId) -> Self {
+        Self {
+            id: session.id.as_uuid(),
+            current: session.id == current,
+            client_id: session.client_id,
+            scope: session.scope.to_string(),
+            user_agent: session.device.user_agent,
+            address: session.device.address,
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            expires_at: session.idle_until,
+        }
+    }
+}
+
+/// Lists the caller's sessions, the one used last first.
+///
+/// # Errors
+/// As the OpenAPI description says.
+#[utoipa::path(
+    get,
+    path = "/users/me/sessions",
+    tag = "sessions",
+    summary = "Show where the caller is logged in",
+    security(("password" = ["profile"])),
+    responses(
+        (status = 200, description = "The sessions that live, the one used last first", body = [SessionBody]),
+        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    state: web::Data<AppState>,
+    Bearer(token): Bearer,
+) -> Result<web::Json<Vec<SessionBody>>, ApiError> {
+    let (sessions, current) = blocking::run::<_, ApiError, _>(move || {
+        let caller = Caller::of(&state, &token)?;
+        let sessions = state.store.sessions_of(caller.user.id, state.clock.now())?;
+        Ok((sessions, caller.session))
+    })
+    .await?;
+    let bodies = sessions
+        .into_iter()
+        .map(|session| SessionBody::of(session, current));
+    Ok(web::Json(bodies.collect()))
+}
+
+/// Ends one of the caller's sessions.
+///
+/// # Errors
+/// As the OpenAPI description says.
+#[utoipa::path(
+    delete,
+    path = "/users/me/sessions/{id}",
+    tag = "sessions",
+    summary = "Log the caller out of one session",
+    security(("password" = ["profile"])),
+    params(("id" = Uuid, Path, description = "The session")),
+    responses(
+        (status = 204, description = "Ended"),
+        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The caller has no such session", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn end(
+    state: web::Data<AppState>,
+    Bearer(token): Bearer,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let wanted = id
+        .parse()
+        .map(SessionId::from_uuid)
+        .map_err(|_| ApiError::NoSuchSession)?;
+    blocking::run(move || {
+        let caller = Caller::of(&state, &token)?;
+        let now = state.clock.now();
+        let sessions = state.store.sessions_of(caller.user.id, now)?;
+        let is_the_callers = sessions.iter().any(|session| session.id == wanted);
+        if is_the_callers && state.store.end_session(wanted, EndReason::Revoked, now)? {
+            Ok(())
+        } else {
+            Err(ApiError::NoSuchSession)
+        }
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends all of the caller's sessions but the current one.
+///
+/// # Errors
+/// As the OpenAPI description says.
+#[utoipa::path(
+    delete,
+    path = "/users/me/sessions",
+    tag = "sessions",
+    summary = "Log the caller out everywhere else",
+    security(("password" = ["profile"])),
+    responses(
+        (status = 204, description = "Every other session has ended"),
+        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn end_others(
+    state: web::Data<AppState>,
+    Bearer(token): Bearer,
+) -> Result<HttpResponse, ApiError> {
+    blocking::run::<_, ApiError, _>(move || {
+        let Caller { user, session } = Caller::of(&state, &token)?;
+        let now = state.clock.now();
+        Ok(state
+            .store
+            .end_other_sessions(user.id, session, EndReason::Revoked, now)?)
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

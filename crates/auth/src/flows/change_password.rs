@@ -1,0 +1,73 @@
+use passgate_domain::ports::{StoreError, UserStore};
+use passgate_domain::session::SessionId;
+use passgate_domain::{Clock, Password, UserId, Username};
+use thiserror::Error;
+
+use crate::password::{Check, PasswordError, Passwords, Policy, PolicyViolation};
+
+/// A user's wish for another password.
+#[derive(Debug)]
+pub struct ChangePassword {
+    /// Who.
+    pub user_id: UserId,
+    /// The user's name.
+    pub username: Username,
+    /// The session that asks, and stays.
+    pub session: SessionId,
+    /// The password so far.
+    pub current: Password,
+    /// The password from now on.
+    pub new: Password,
+}
+
+/// Why the password stays as it is.
+#[derive(Debug, Error)]
+pub enum ChangePasswordError {
+    /// The password so far is another, or was changed at the same moment.
+    #[error("the current password is not correct")]
+    Incorrect,
+    /// The new one breaks the policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyViolation),
+    /// A password could not be checked or hashed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The store could not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Gives a user another password and ends the user's other sessions.
+///
+/// # Errors
+/// [`ChangePasswordError`]; nothing is changed then.
+pub fn change_password<S: UserStore + ?Sized>(
+    store: &S,
+    passwords: &Passwords,
+    policy: &Policy,
+    clock: &dyn Clock,
+    command: &ChangePassword,
+) -> Result<(), ChangePasswordError> {
+    let ChangePassword {
+        user_id,
+        username,
+        session,
+        current,
+        new,
+    } = command;
+    policy.check(new, Some(username))?;
+    let credentials = store
+        .find_credentials(username)?
+        .filter(|credentials| credentials.user.id == *user_id)
+        .ok_or(ChangePasswordError::Incorrect)?;
+    let stored = &credentials.password_hash;
+    if passwords.check_blocking(current, Some(stored))? == Check::Mismatch {
+        return Err(ChangePasswordError::Incorrect);
+    }
+    let hash = passwords.hash_blocking(new)?;
+    if store.change_password(*user_id, stored, &hash, *session, clock.now())? {
+        Ok(())
+    } else {
+        Err(ChangePasswordError::Incorrect)
+    }
+}
