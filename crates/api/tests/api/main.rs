@@ -11,6 +11,7 @@ mod app;
 mod browser;
 mod client;
 mod command_line;
+mod crashes;
 mod errors_of_users;
 mod first_run;
 mod import;

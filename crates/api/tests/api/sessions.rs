@@ -166,7 +166,7 @@ fn of_fifty_clients_at_one_instant_on_three_replicas_all_get_the_same_successor(
     let app = &replicas[2];
     app.register("matt");
     let mut held = log_in(app).refresh;
-    for round in 0..20 {
+    for round in 0..200 {
         let barrier = Barrier::new(50);
         let successors: BTreeSet<String> = thread::scope(|scope| {
             let asking: Vec<_> = (0..50)
