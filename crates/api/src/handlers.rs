@@ -9,4 +9,5 @@ pub mod revoke;
 pub mod sessions;
 pub mod token;
 pub mod users;
+pub mod verify;
 pub mod version;

@@ -3,7 +3,9 @@
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::handlers::{health, jwks, me, metadata, revoke, sessions, token, users, version};
+use crate::handlers::{
+    health, jwks, me, metadata, revoke, sessions, token, users, verify, version,
+};
 
 /// Passgate's API.
 #[derive(OpenApi)]
@@ -25,6 +27,7 @@ use crate::handlers::{health, jwks, me, metadata, revoke, sessions, token, users
         metadata::metadata,
         health::live,
         health::ready,
+        verify::verify,
         version::version,
     ),
     modifiers(&PasswordFlow),

@@ -8,11 +8,13 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::ApiError;
-use crate::handlers::{health, jwks, me, metadata, revoke, sessions, token, users, version};
+use crate::handlers::{
+    health, jwks, me, metadata, revoke, sessions, token, users, verify, version,
+};
 use crate::openapi::ApiDoc;
 
 /// Every path that the OpenAPI description has.
-pub const PATHS: [&str; 12] = [
+pub const PATHS: [&str; 13] = [
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/health/live",
@@ -24,6 +26,7 @@ pub const PATHS: [&str; 12] = [
     "/users/me/password",
     "/users/me/sessions",
     "/users/me/sessions/{id}",
+    "/verify",
     "/version",
 ];
 
@@ -50,6 +53,7 @@ pub fn configure(config: &mut ServiceConfig) {
         )
         .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))
         .service(resource("/health/ready", "GET, HEAD").route(get().to(health::ready)))
+        .service(resource("/verify", "GET, HEAD").route(get().to(verify::verify)))
         .service(resource("/version", "GET, HEAD").route(get().to(version::version)))
         .service(resource("/docs", "GET, HEAD").route(get().to(to_docs)))
         .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", ApiDoc::openapi()))

@@ -14,6 +14,7 @@ mod command_line;
 mod crashes;
 mod errors_of_users;
 mod first_run;
+mod forward;
 mod import;
 mod interop;
 mod limits;

@@ -77,3 +77,17 @@ pub(crate) fn chromedriver() -> Option<&'static str> {
     }
     driver
 }
+
+/// Where nginx is.
+pub(crate) fn nginx() -> Option<&'static str> {
+    let nginx = ["nginx", "/usr/sbin/nginx"].into_iter().find(|nginx| {
+        Command::new(nginx)
+            .arg("-v")
+            .output()
+            .is_ok_and(|output| output.status.success())
+    });
+    if nginx.is_none() {
+        skip("there is no nginx");
+    }
+    nginx
+}

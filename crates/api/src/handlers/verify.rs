@@ -1,0 +1,98 @@
+//! `GET /verify`: forward authentication, for proxies that ask before they pass a request on.
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use passgate_auth::jwt::Verified;
+use passgate_domain::token::UserClaims;
+use passgate_domain::{Role, User};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::caller::Caller;
+use crate::blocking;
+use crate::error::ApiError;
+use crate::extract::Bearer;
+use crate::request_log::Problem;
+use crate::state::AppState;
+
+const USER: HeaderName = HeaderName::from_static("x-auth-user");
+const USER_ID: HeaderName = HeaderName::from_static("x-auth-user-id");
+const ROLES: HeaderName = HeaderName::from_static("x-auth-roles");
+const SCOPE: HeaderName = HeaderName::from_static("x-auth-scope");
+
+/// What the token has to have.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// Scopes, separated by spaces; all of them.
+    scope: Option<String>,
+    /// Roles, separated by spaces; all of them.
+    role: Option<String>,
+}
+
+/// Answers whether the request's token is good, and whose it is.
+///
+/// # Errors
+/// As the OpenAPI description says.
+#[utoipa::path(
+    get,
+    path = "/verify",
+    tag = "tokens",
+    summary = "Whether a token is good, for a proxy",
+    security(("password" = [])),
+    params(Wanted),
+    responses(
+        (status = 200, description = "It is; `X-Auth-User`, `X-Auth-User-Id`, `X-Auth-Roles` and `X-Auth-Scope` say whose it is"),
+        (status = 400, description = "The query is malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks a scope, or its user a role", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn verify(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    Bearer(token): Bearer,
+) -> Result<HttpResponse, ApiError> {
+    let wanted = web::Query::<Wanted>::from_query(request.query_string()).map_err(|_| {
+        ApiError::Malformed("The query takes scope and role, each once at most".to_owned())
+    })?;
+    for scope in wanted
+        .scope
+        .iter()
+        .flat_map(|scopes| scopes.split_whitespace())
+    {
+        token.require_scope(scope).map_err(ApiError::Forbidden)?;
+    }
+    for role in wanted
+        .role
+        .iter()
+        .flat_map(|roles| roles.split_whitespace())
+    {
+        token.require_role(role).map_err(ApiError::Forbidden)?;
+    }
+    let (token, user) = blocking::run::<_, ApiError, _>(move || {
+        let caller = Caller::of_session(&state, &token)?;
+        Ok((token, caller.user))
+    })
+    .await?;
+    render(&token, &user)
+}
+
+fn render(token: &Verified<UserClaims>, user: &User) -> Result<HttpResponse, ApiError> {
+    let roles: Vec<&str> = token.roles().iter().map(Role::as_str).collect();
+    let mut response = HttpResponse::Ok();
+    for (name, value) in [
+        // In UTF-8, as proxies pass it on.
+        (USER, user.username.as_str()),
+        (USER_ID, &user.id.to_string()),
+        (ROLES, &roles.join(" ")),
+        (SCOPE, &token.scopes().to_string()),
+    ] {
+        let value = HeaderValue::from_bytes(value.as_bytes())
+            .map_err(|error| ApiError::Internal(error.into()))?;
+        response.insert_header((name, value));
+    }
+    Ok(response.finish())
+}
