@@ -39,3 +39,4 @@ migration name:
 # The benches; each says what it compares.
 bench:
     cargo bench -p passgate-api --bench refusals
+    cargo bench -p passgate-persistence --bench sessions
