@@ -1,0 +1,131 @@
+use passgate_auth::flows::{RefreshError, Revoked, revoke};
+use passgate_auth::refresh::RefreshTokens;
+use passgate_domain::UserStatus;
+use passgate_domain::ports::{SessionStore, UserStore};
+use passgate_domain::session::EndReason;
+
+use crate::world::{NOW, sealing, world};
+
+#[test]
+fn a_session_goes_on_from_token_to_token() {
+    let world = world();
+    world.register("matt", &["editor"]);
+    let mut granted = world.log_in("matt", "correct horse", "").unwrap().granted;
+    let session = granted.session;
+    for _ in 0..3 {
+        world.clock.advance(time::Duration::hours(1));
+        granted = world.refresh(granted.refresh_token.expose(), "").unwrap();
+        assert_eq!(granted.session, session);
+        let verified = world
+            .verifier
+            .verify_now(granted.access_token.as_str())
+            .unwrap();
+        assert_eq!(verified.extra().sid, Some(session));
+        assert_eq!(verified.subject().as_str(), "matt");
+        assert!(verified.require_role("editor").is_ok());
+    }
+}
+
+#[test]
+fn a_lost_answer_is_given_again_and_a_stolen_token_ends_the_session() {
+    let world = world();
+    world.register("matt", &[]);
+    let first = world.log_in("matt", "correct horse", "").unwrap().granted;
+    let second = world.refresh(first.refresh_token.expose(), "").unwrap();
+    let again = world.refresh(first.refresh_token.expose(), "").unwrap();
+    assert_eq!(again.refresh_token.expose(), second.refresh_token.expose());
+    world.clock.advance(time::Duration::seconds(11));
+    let reused = world.refresh(first.refresh_token.expose(), "").unwrap_err();
+    assert!(matches!(reused, RefreshError::Reused { session, .. } if session == first.session));
+    let ended = world
+        .refresh(second.refresh_token.expose(), "")
+        .unwrap_err();
+    assert!(matches!(ended, RefreshError::Invalid), "{ended:?}");
+    assert_eq!(
+        world.store.end_reason(first.session).unwrap(),
+        Some(EndReason::Reuse)
+    );
+}
+
+#[test]
+fn what_is_no_refresh_token_of_ours_changes_nothing() {
+    let world = world();
+    world.register("matt", &[]);
+    let granted = world.log_in("matt", "correct horse", "").unwrap().granted;
+    let theirs = RefreshTokens::new(&sealing("efgh")).unwrap();
+    let forged = theirs.make(granted.session, passgate_domain::session::Generation::FIRST);
+    for token in [forged.expose(), granted.access_token.as_str(), "", "pgr_"] {
+        assert!(
+            matches!(world.refresh(token, ""), Err(RefreshError::Invalid)),
+            "{token}"
+        );
+    }
+    assert!(world.refresh(granted.refresh_token.expose(), "").is_ok());
+}
+
+#[test]
+fn a_refresh_may_ask_for_less_and_not_for_more() {
+    let world = world();
+    world.register("root", &["admin"]);
+    let granted = world
+        .log_in("root", "correct horse", "admin profile")
+        .unwrap()
+        .granted;
+    let more = world
+        .refresh(granted.refresh_token.expose(), "admin root")
+        .unwrap_err();
+    assert!(matches!(more, RefreshError::Scope { .. }), "{more:?}");
+    let less = world
+        .refresh(granted.refresh_token.expose(), "profile")
+        .unwrap();
+    assert_eq!(less.scope.to_string(), "profile");
+    let all = world.refresh(less.refresh_token.expose(), "").unwrap();
+    assert_eq!(all.scope.to_string(), "admin profile");
+}
+
+#[test]
+fn a_revoked_token_of_either_kind_ends_its_session() {
+    let world = world();
+    world.register("matt", &[]);
+    for kind in ["refresh", "access"] {
+        let granted = world.log_in("matt", "correct horse", "").unwrap().granted;
+        let token = match kind {
+            "refresh" => granted.refresh_token.expose(),
+            _ => granted.access_token.as_str(),
+        };
+        let revoke =
+            || revoke(&world.store, &world.tokens, &world.verifier, &token.into()).unwrap();
+        assert_eq!(revoke(), Revoked::Session(granted.session), "{kind}");
+        assert_eq!(revoke(), Revoked::Nothing, "{kind}");
+        assert!(world.refresh(granted.refresh_token.expose(), "").is_err());
+        assert!(
+            world
+                .store
+                .find_session_user(granted.session, NOW)
+                .unwrap()
+                .is_none()
+        );
+    }
+    let nothing = revoke(
+        &world.store,
+        &world.tokens,
+        &world.verifier,
+        &"nonsense".into(),
+    );
+    assert_eq!(nothing.unwrap(), Revoked::Nothing);
+}
+
+#[test]
+fn a_disabled_user_is_not_refreshed() {
+    let world = world();
+    let user = world.register("matt", &[]);
+    let granted = world.log_in("matt", "correct horse", "").unwrap().granted;
+    world
+        .store
+        .set_status(user.id, UserStatus::Disabled { since: NOW }, NOW)
+        .unwrap();
+    let refused = world
+        .refresh(granted.refresh_token.expose(), "")
+        .unwrap_err();
+    assert!(matches!(refused, RefreshError::Invalid), "{refused:?}");
+}

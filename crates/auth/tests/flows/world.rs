@@ -1,0 +1,121 @@
+//! Everything that a flow needs, and somebody to use it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use passgate_auth::flows::{
+    Granted, Lifetimes, LogIn, LogInError, LoggedIn, Refresh, RefreshError, Register, Tokens,
+    log_in, refresh, register,
+};
+use passgate_auth::jwt::{
+    Algorithm, Audience, Issuer, IssuerId, KeyRing, SigningKey, Ttl, Verifier,
+};
+use passgate_auth::password::{Cost, Passwords, Policy};
+use passgate_auth::refresh::RefreshTokens;
+use passgate_auth::seal::SealingKey;
+use passgate_domain::ports::UserStore;
+use passgate_domain::session::Device;
+use passgate_domain::testing::{ManualClock, MemoryStore};
+use passgate_domain::token::UserClaims;
+use passgate_domain::{Password, PasswordHash, Role, ScopeSet, User, Username};
+use secrecy::SecretString;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
+pub(crate) const BCRYPT_1234: &str = "$2b$12$oO49VPpCnOjOk91AoVw7VeHQzal7x45OQU5lCly9v45l7yx48g/3G";
+
+pub(crate) struct World {
+    pub(crate) store: MemoryStore,
+    pub(crate) passwords: Passwords,
+    pub(crate) tokens: Tokens,
+    pub(crate) verifier: Verifier<UserClaims>,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+pub(crate) fn world() -> World {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let ring = KeyRing::new(SigningKey::generate(Algorithm::EdDsa).unwrap());
+    let id = IssuerId::parse("https://id.example.com").unwrap();
+    let audience = Audience::parse("todos").unwrap();
+    let ttl = Ttl::try_new(Duration::from_mins(25)).unwrap();
+    World {
+        store: MemoryStore::default(),
+        passwords: passwords(),
+        tokens: Tokens::new(
+            Issuer::new(id.clone(), ring.clone(), ttl, clock.clone()),
+            audience.clone(),
+            RefreshTokens::new(&sealing("abcd")).unwrap(),
+            Lifetimes::default(),
+            clock.clone(),
+        ),
+        verifier: Verifier::builder(id, audience, ring)
+            .clock(clock.clone())
+            .build(),
+        clock,
+    }
+}
+
+fn passwords() -> Passwords {
+    Passwords::builder()
+        .cost(Cost::try_new(64, 1, 1).unwrap())
+        .arenas(1)
+        .build()
+        .unwrap()
+}
+
+impl World {
+    pub(crate) fn register(&self, username: &str, roles: &[&str]) -> User {
+        let command = Register {
+            username: Username::parse(username).unwrap(),
+            password: Password::parse("correct horse").unwrap(),
+            email: None,
+            display_name: None,
+            roles: roles
+                .iter()
+                .map(|role| Role::parse(role).unwrap())
+                .collect(),
+        };
+        let policy = Policy::default();
+        register(&self.store, &self.passwords, &policy, &*self.clock, command).unwrap()
+    }
+
+    pub(crate) fn log_in(
+        &self,
+        username: &str,
+        password: &str,
+        scope: &str,
+    ) -> Result<LoggedIn, LogInError> {
+        let command = LogIn {
+            username: Username::parse(username).ok(),
+            password: Password::parse(password).unwrap(),
+            scope: ScopeSet::parse(scope).unwrap(),
+            client_id: None,
+            device: Device::default(),
+        };
+        log_in(&self.store, &self.passwords, &self.tokens, &command)
+    }
+
+    pub(crate) fn refresh(&self, token: &str, scope: &str) -> Result<Granted, RefreshError> {
+        let command = Refresh {
+            refresh_token: SecretString::from(token),
+            scope: ScopeSet::parse(scope).unwrap(),
+            client_id: None,
+            device: Device::default(),
+        };
+        refresh(&self.store, &self.tokens, &command)
+    }
+
+    pub(crate) fn stored(&self, username: &str) -> PasswordHash {
+        let username = Username::parse(username).unwrap();
+        self.store
+            .find_credentials(&username)
+            .unwrap()
+            .unwrap()
+            .password_hash
+    }
+}
+
+pub(crate) fn sealing(secret: &str) -> SealingKey {
+    SealingKey::from_secret(&SecretString::from(secret.repeat(8))).unwrap()
+}
