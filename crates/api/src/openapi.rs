@@ -19,6 +19,7 @@ use crate::handlers::{
         revoke::revoke,
         users::register,
         me::me,
+        me::change_profile,
         me::change_password,
         sessions::list,
         sessions::end_others,

@@ -36,7 +36,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(resource("/token", "POST").route(web::post().to(token::token)))
         .service(resource("/revoke", "POST").route(web::post().to(revoke::revoke)))
         .service(resource("/users", "POST").route(web::post().to(users::register)))
-        .service(resource("/users/me", "GET, HEAD").route(get().to(me::me)))
+        .service(
+            resource("/users/me", "GET, HEAD, PATCH")
+                .route(get().to(me::me))
+                .route(web::patch().to(me::change_profile)),
+        )
         .service(resource("/users/me/password", "PUT").route(web::put().to(me::change_password)))
         .service(
             resource("/users/me/sessions", "GET, HEAD, DELETE")

@@ -25,5 +25,5 @@ pub use ids::UserId;
 pub use password::{Password, PasswordHash};
 pub use role::Role;
 pub use scope::{Scope, ScopeSet};
-pub use user::{Credentials, ImportedUser, NewUser, User, UserStatus};
+pub use user::{Credentials, ImportedUser, NewUser, Patch, ProfileChange, User, UserStatus};
 pub use username::Username;

@@ -15,7 +15,10 @@ use time::OffsetDateTime;
 
 use crate::session::{EndReason, NewSession, Rotate, Rotation, Session, SessionId};
 use crate::signing_key::StoredSigningKey;
-use crate::{Credentials, ImportedUser, NewUser, PasswordHash, User, UserId, UserStatus, Username};
+use crate::{
+    Credentials, ImportedUser, NewUser, PasswordHash, ProfileChange, User, UserId, UserStatus,
+    Username,
+};
 
 /// Any error of a library below, for the log only.
 pub type Cause = Box<dyn StdError + Send + Sync>;
@@ -186,6 +189,18 @@ pub trait UserStore: Send + Sync {
         status: UserStatus,
         now: OffsetDateTime,
     ) -> Result<Option<User>, StoreError>;
+
+    /// Changes what a user says of themselves, and returns the user as it is then. `None` if there
+    /// is no such user. Where nothing is to be changed, MUST change nothing.
+    ///
+    /// # Errors
+    /// [`CreateUserError::Taken`] if somebody else has the email address; nothing is written then.
+    fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+        now: OffsetDateTime,
+    ) -> Result<Option<User>, CreateUserError>;
 
     /// Gives a user another password. MUST end every session of the user in the same change,
     /// with [`EndReason::PasswordChanged`]. `false` if there is no such user.

@@ -91,6 +91,47 @@ pub struct NewUser {
     pub password_hash: PasswordHash,
 }
 
+/// What becomes of a value that may be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Patch<T> {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It is taken away.
+    Clear,
+    /// It is another from now on.
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    /// The same for another form of the value.
+    pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Patch<U> {
+        match self {
+            Self::Keep => Patch::Keep,
+            Self::Clear => Patch::Clear,
+            Self::Set(value) => Patch::Set(form(value)),
+        }
+    }
+
+    /// The value afterwards, if it does not stay.
+    pub fn changed(&self) -> Option<Option<&T>> {
+        match self {
+            Self::Keep => None,
+            Self::Clear => Some(None),
+            Self::Set(value) => Some(Some(value)),
+        }
+    }
+}
+
+/// What a user changes about themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProfileChange {
+    /// Where mail reaches the user.
+    pub email: Patch<Email>,
+    /// What people call the user.
+    pub display_name: Patch<String>,
+}
+
 /// An account brought over from another system.
 #[derive(Debug, Clone)]
 pub struct ImportedUser {

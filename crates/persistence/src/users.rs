@@ -5,7 +5,8 @@ use passgate_domain::ports::{
 };
 use passgate_domain::session::{EndReason, SessionId};
 use passgate_domain::{
-    Credentials, ImportedUser, NewUser, PasswordHash, User, UserId, UserStatus, Username,
+    Credentials, Email, ImportedUser, NewUser, PasswordHash, ProfileChange, User, UserId,
+    UserStatus, Username,
 };
 use time::OffsetDateTime;
 
@@ -119,6 +120,35 @@ impl UserStore for PgStore {
         row.map_err(StoreError::from)?
             .map(UserRow::into_user)
             .transpose()
+    }
+
+    fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+        now: OffsetDateTime,
+    ) -> Result<Option<User>, CreateUserError> {
+        if *change == ProfileChange::default() {
+            return Ok(self.find_user(id)?);
+        }
+        let row: Option<UserRow> = self.with(|connection| {
+            // What is `None` is left out of the statement.
+            let email = change.email.changed().map(|email| {
+                let (address, key) = (email.map(Email::as_str), email.map(Email::key));
+                (users::email.eq(address), users::email_key.eq(key))
+            });
+            let display_name = change
+                .display_name
+                .changed()
+                .map(|name| users::display_name.eq(name));
+            let row = diesel::update(users::table.find(id.get()))
+                .set((email, display_name, users::updated_at.eq(now)))
+                .returning(UserRow::as_returning())
+                .get_result(connection)
+                .optional()?;
+            Ok(row)
+        })?;
+        Ok(row.map(UserRow::into_user).transpose()?)
     }
 
     fn set_password_hash(

@@ -1,14 +1,15 @@
-//! `GET /users/me` and `PUT /users/me/password`.
+//! `/users/me`: the caller's own account.
 
 use actix_web::{HttpResponse, web};
-use passgate_auth::flows::{self, ChangePassword};
-use passgate_domain::Password;
+use passgate_auth::flows::{self, ChangePassword, RegisterError};
+use passgate_domain::ports::UserStore;
+use passgate_domain::{Email, Password, Patch, ProfileChange};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::caller::Caller;
-use super::users::UserBody;
+use super::users::{DISPLAY_NAME, UserBody, is_display_name};
 use crate::blocking;
 use crate::error::{ApiError, FieldError};
 use crate::extract::{Bearer, Json};
@@ -25,6 +26,64 @@ pub struct PasswordBody {
     /// The password from now on: at least 12 characters unless configured otherwise.
     #[schema(value_type = String, format = Password)]
     new_password: SecretString,
+}
+
+/// What is to be changed. What is left out stays, what is `null` is taken away.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileBody {
+    /// Where mail reaches the user.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "ada@example.com")]
+    email: Patch<String>,
+    /// What people call the user.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "Ada Lovelace")]
+    display_name: Patch<String>,
+}
+
+/// Tells `null` from a field that is not there.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Patch<String>, D::Error> {
+    let value = Option::deserialize(deserializer)?;
+    Ok(value.map_or(Patch::Clear, Patch::Set))
+}
+
+impl ProfileBody {
+    fn check(self) -> Result<ProfileChange, ApiError> {
+        let mut errors = Vec::new();
+        let mut refuse = |field, message: String| {
+            errors.push(FieldError {
+                field,
+                code: "invalid",
+                message,
+            });
+        };
+        let email = match self.email.map(|email| Email::parse(&email)) {
+            Patch::Set(Err(error)) => {
+                refuse("email", error.to_string());
+                Patch::Keep
+            }
+            Patch::Set(Ok(email)) => Patch::Set(email),
+            Patch::Clear => Patch::Clear,
+            Patch::Keep => Patch::Keep,
+        };
+        let display_name = match self.display_name {
+            Patch::Set(name) if name.trim().is_empty() => Patch::Clear,
+            Patch::Set(name) if !is_display_name(&name) => {
+                refuse("display_name", DISPLAY_NAME.to_owned());
+                Patch::Keep
+            }
+            patch => patch,
+        };
+        if errors.is_empty() {
+            Ok(ProfileChange {
+                email,
+                display_name,
+            })
+        } else {
+            Err(ApiError::Validation(errors))
+        }
+    }
 }
 
 /// Shows the caller's account.
@@ -50,6 +109,45 @@ pub async fn me(
 ) -> Result<web::Json<UserBody>, ApiError> {
     let caller = blocking::run(move || Caller::of(&state, &token)).await?;
     Ok(web::Json(caller.user.into()))
+}
+
+/// Changes what the caller says of themselves.
+///
+/// # Errors
+/// As the OpenAPI description says.
+#[utoipa::path(
+    patch,
+    path = "/users/me",
+    tag = "users",
+    summary = "Change the caller's email address or display name",
+    security(("password" = ["profile"])),
+    request_body = ProfileBody,
+    responses(
+        (status = 200, description = "The account as it is now", body = UserBody),
+        (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The email address is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Some fields cannot be taken", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn change_profile(
+    state: web::Data<AppState>,
+    Bearer(token): Bearer,
+    Json(body): Json<ProfileBody>,
+) -> Result<web::Json<UserBody>, ApiError> {
+    let change = body.check()?;
+    let user = blocking::run::<_, ApiError, _>(move || {
+        let caller = Caller::of(&state, &token)?;
+        let now = state.clock.now();
+        let changed = state.store.update_profile(caller.user.id, &change, now);
+        changed
+            .map_err(RegisterError::from)?
+            .ok_or(ApiError::SessionEnded)
+    })
+    .await?;
+    Ok(web::Json(user.into()))
 }
 
 /// Gives the caller another password and ends the caller's other sessions.

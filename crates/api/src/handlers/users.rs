@@ -154,10 +154,7 @@ fn command(body: RegisterBody, policy: &Policy) -> Result<Register, ApiError> {
         .as_deref()
         .is_some_and(|name| !is_display_name(name))
     {
-        let message = format!(
-            "a display name has at most {MAX_DISPLAY_NAME_BYTES} bytes and no control characters"
-        );
-        refuse("display_name", "invalid", message);
+        refuse("display_name", "invalid", DISPLAY_NAME.to_owned());
     }
     match (username, password, email) {
         (Some(username), Some(password), Some(email)) if errors.is_empty() => Ok(Register {
@@ -170,6 +167,10 @@ fn command(body: RegisterBody, policy: &Policy) -> Result<Register, ApiError> {
         _ => Err(ApiError::Validation(errors)),
     }
 }
+
+/// What is wrong with a display name that is none.
+pub(super) const DISPLAY_NAME: &str =
+    "a display name has at most 255 bytes and no control characters";
 
 /// Whether a text can be shown as somebody's name.
 pub(crate) fn is_display_name(text: &str) -> bool {

@@ -183,3 +183,43 @@ fn of_registrations_at_the_same_moment_one_wins() {
         "{statuses:?}"
     );
 }
+
+#[test]
+fn an_account_is_changed_where_the_request_says() {
+    let app = App::spawn();
+    app.register("matt");
+    app.post_json(
+        "/users",
+        &json!({"username": "ada", "password": PASSWORD, "email": "ada@example.com"}),
+    )
+    .expect(201);
+    let bearer = format!("Bearer {}", app.token("matt"));
+    let patch = |body: serde_json::Value| {
+        let headers = [JSON, ("Authorization", bearer.as_str())];
+        app.ask("PATCH", "/users/me", &headers, &body.to_string())
+    };
+    let me = patch(json!({"email": "matt@example.com", "display_name": "Matt"})).expect(200);
+    assert_eq!(
+        (&me["email"], &me["display_name"]),
+        (&json!("matt@example.com"), &json!("Matt"))
+    );
+    let me = patch(json!({"display_name": null})).expect(200);
+    assert_eq!(
+        (&me["email"], &me["display_name"]),
+        (&json!("matt@example.com"), &json!(null))
+    );
+    assert_eq!(patch(json!({})).expect(200), me);
+
+    let taken = patch(json!({"email": "ADA@example.com", "display_name": "x"})).expect(409);
+    assert_eq!(taken["errors"][0]["field"], "email");
+    let bad = patch(json!({"email": "nowhere", "display_name": "a\nb"})).expect(422);
+    assert_eq!(bad["errors"].as_array().unwrap().len(), 2);
+    for unknown in [json!({"username": "eve"}), json!({"roles": ["admin"]})] {
+        patch(unknown).expect(400);
+    }
+    assert_eq!(
+        app.get_as(&bearer["Bearer ".len()..], "/users/me")
+            .expect(200),
+        me
+    );
+}

@@ -33,6 +33,8 @@ macro_rules! store_contract {
             listing_pages_by_number
             disabling_keeps_the_first_time_and_the_credentials
             enabling_restores
+            a_profile_changes_where_it_is_told_to
+            an_address_of_somebody_else_changes_nothing
             a_new_password_replaces_the_hash
             an_upgrade_yields_to_a_changed_password
             an_upgrade_is_not_a_change_of_the_user

@@ -12,7 +12,10 @@ use crate::ports::{
 };
 use crate::session::{EndReason, SessionId};
 use crate::signing_key::{SigningKeyState, StoredSigningKey};
-use crate::{Credentials, ImportedUser, NewUser, PasswordHash, User, UserId, UserStatus, Username};
+use crate::{
+    Credentials, ImportedUser, NewUser, PasswordHash, Patch, ProfileChange, User, UserId,
+    UserStatus, Username,
+};
 
 /// A store that forgets everything when dropped. It keeps the same contract as the real one.
 #[derive(Debug, Default)]
@@ -174,6 +177,37 @@ impl UserStore for MemoryStore {
             state.end_sessions(id, None, EndReason::UserDisabled, now);
         }
         Ok(Some(user))
+    }
+
+    fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+        now: OffsetDateTime,
+    ) -> Result<Option<User>, CreateUserError> {
+        let mut state = self.state();
+        if let Patch::Set(email) = &change.email {
+            let others = state.users.values().filter(|held| held.user.id != id);
+            if others
+                .into_iter()
+                .any(|held| held.user.email.as_ref() == Some(email))
+            {
+                return Err(CreateUserError::Taken(UniqueField::Email));
+            }
+        }
+        let Some(held) = state.users.get_mut(&id) else {
+            return Ok(None);
+        };
+        if *change != ProfileChange::default() {
+            held.user.updated_at = now;
+        }
+        if let Some(email) = change.email.changed() {
+            held.user.email = email.cloned();
+        }
+        if let Some(display_name) = change.display_name.changed() {
+            held.user.display_name = display_name.cloned();
+        }
+        Ok(Some(held.user.clone()))
     }
 
     fn set_password_hash(

@@ -6,7 +6,10 @@ use crate::ports::{
     UserStore,
 };
 use crate::testing::new_user;
-use crate::{Email, ImportedUser, NewUser, PasswordHash, Role, UserId, UserStatus, Username};
+use crate::{
+    Email, ImportedUser, NewUser, PasswordHash, Patch, ProfileChange, Role, UserId, UserStatus,
+    Username,
+};
 use std::thread;
 use time::Duration;
 
@@ -175,6 +178,56 @@ pub fn enabling_restores<S: UserStore + ?Sized>(store: &S) {
         .unwrap();
     assert_eq!(enabled.status, UserStatus::Active);
     assert_eq!(enabled.updated_at, LATER);
+}
+
+pub fn a_profile_changes_where_it_is_told_to<S: UserStore + ?Sized>(store: &S) {
+    let before = store
+        .create_user(&with_email("matt", "matt@example.com"), NOW)
+        .unwrap();
+    let change = |email: Patch<&str>, display_name: Patch<&str>| {
+        let change = ProfileChange {
+            email: email.map(|email| Email::parse(email).unwrap()),
+            display_name: display_name.map(str::to_owned),
+        };
+        store
+            .update_profile(before.id, &change, LATER)
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(change(Patch::Keep, Patch::Keep), before);
+    let named = change(Patch::Keep, Patch::Set("Matt"));
+    assert_eq!(
+        (named.display_name.as_deref(), named.updated_at),
+        (Some("Matt"), LATER)
+    );
+    assert_eq!(named.email, before.email);
+    // One's own address, spelt in another way, is nobody else's.
+    let moved = change(Patch::Set("MATT@example.com"), Patch::Keep);
+    assert_eq!(moved.email.as_ref().unwrap().as_str(), "MATT@example.com");
+    let bare = change(Patch::Clear, Patch::Clear);
+    assert_eq!((&bare.email, &bare.display_name), (&None, &None));
+    assert_eq!(store.find_user(before.id).unwrap(), Some(bare));
+    let nobody = store
+        .update_profile(id(4711), &ProfileChange::default(), NOW)
+        .unwrap();
+    assert_eq!(nobody, None);
+}
+
+pub fn an_address_of_somebody_else_changes_nothing<S: UserStore + ?Sized>(store: &S) {
+    store
+        .create_user(&with_email("ada", "ada@example.com"), NOW)
+        .unwrap();
+    let matt = store.create_user(&new_user("matt"), NOW).unwrap();
+    let change = ProfileChange {
+        email: Patch::Set(Email::parse("ADA@example.com").unwrap()),
+        display_name: Patch::Set("Ada".to_owned()),
+    };
+    let taken = store.update_profile(matt.id, &change, LATER);
+    assert!(
+        matches!(taken, Err(CreateUserError::Taken(UniqueField::Email))),
+        "{taken:?}"
+    );
+    assert_eq!(store.find_user(matt.id).unwrap(), Some(matt));
 }
 
 pub fn a_new_password_replaces_the_hash<S: UserStore + ?Sized>(store: &S) {
