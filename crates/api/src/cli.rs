@@ -69,8 +69,7 @@ pub fn main() -> ExitCode {
         None => server::serve(&cli.serve),
         Some(Command::Serve(args)) => server::serve(&args),
         Some(command) => {
-            telemetry::start(telemetry::LogFormat::Pretty, "warn");
-            run(command)
+            telemetry::start(telemetry::LogFormat::Pretty, "warn").and_then(|()| run(command))
         }
     };
     match outcome {

@@ -1,6 +1,7 @@
 //! Every setting: a flag, an environment variable of the same name, and a default that works.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ pub struct SecretArgs {
 pub enum Registration {
     /// `POST /users` is there for everybody.
     Open,
-    /// Only administrators make accounts.
+    /// Accounts are made on the command line only.
     Closed,
 }
 
@@ -129,7 +130,7 @@ pub struct PasswordArgs {
     /// How many passwords are hashed at once; more than there are cores slows all of them
     /// [default: the number of cores].
     #[arg(long, env = "PASSGATE_HASH_ARENAS", value_name = "N")]
-    pub hash_arenas: Option<usize>,
+    pub hash_arenas: Option<NonZeroUsize>,
 
     /// The fewest characters of a new password (NIST SP 800-63B-4).
     #[arg(long, env = "PASSGATE_PASSWORD_MIN_LENGTH", default_value_t = 12, value_name = "N",
@@ -170,18 +171,18 @@ pub struct ServeArgs {
     #[arg(long, env = "PASSGATE_AUDIENCE", value_name = "NAME")]
     pub audience: Option<String>,
 
-    /// How long a session lives that nobody refreshes.
+    /// How long a session lives that nobody refreshes: 1m to its lifetime.
     #[arg(long, env = "PASSGATE_SESSION_IDLE", default_value = "14d", value_name = "TIME",
           value_parser = humantime::parse_duration)]
     pub session_idle: Duration,
 
-    /// How long a session lives however often it is refreshed.
+    /// How long a session lives however often it is refreshed: 1m to ten years.
     #[arg(long, env = "PASSGATE_SESSION_LIFETIME", default_value = "90d", value_name = "TIME",
           value_parser = humantime::parse_duration)]
     pub session_lifetime: Duration,
 
     /// How long the refresh token before the newest is answered with the newest again, for lost
-    /// answers and two requests at once.
+    /// answers and two requests at once: 1m at most.
     #[arg(long, env = "PASSGATE_REFRESH_GRACE", default_value = "10s", value_name = "TIME",
           value_parser = humantime::parse_duration)]
     pub refresh_grace: Duration,

@@ -50,7 +50,10 @@ impl Modify for PasswordFlow {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let scopes = Scopes::from_iter([
             ("profile", "read and change one's own account"),
-            ("admin", "administer users, clients and keys"),
+            (
+                "admin",
+                "for administrators; no path of this release asks for it",
+            ),
         ]);
         let flow = OAuth2::new([Flow::Password(Password::new("/token", scopes))]);
         openapi

@@ -23,18 +23,23 @@ const FILE: &str = "secret";
 const RANDOM_BYTES: usize = 32;
 
 /// Finds the secret. `data_dir` is where one may be made: with the private database only, since
-/// replicas on a shared one have to agree.
+/// replicas on a shared one have to agree, and only while `is_first`, before there are keys that
+/// another secret encrypted.
 ///
 /// # Errors
 /// A [`Failure`] if there is none, it is too short, or its file cannot be used.
-pub fn sealing_key(args: &SecretArgs, data_dir: Option<&Path>) -> Result<SealingKey, Failure> {
+pub fn sealing_key(
+    args: &SecretArgs,
+    data_dir: Option<&Path>,
+    is_first: bool,
+) -> Result<SealingKey, Failure> {
     match (
         args.secret.as_ref().filter(|secret| is_given(secret)),
         data_dir,
     ) {
         (Some(secret), _) => SealingKey::from_secret(secret)
             .map_err(|error| Failure::new(format!("PASSGATE_SECRET cannot be used: {error}"))),
-        (None, Some(data_dir)) => kept_in(&data_dir.join(FILE)),
+        (None, Some(data_dir)) => kept_in(&data_dir.join(FILE), is_first),
         (None, None) => Err(Failure::new(
             "PASSGATE_SECRET is missing: it encrypts the signing keys in the database; set it to \
              at least 32 random bytes, for example from `openssl rand -base64 32`, the same for \
@@ -43,10 +48,19 @@ pub fn sealing_key(args: &SecretArgs, data_dir: Option<&Path>) -> Result<Sealing
     }
 }
 
-fn kept_in(file: &Path) -> Result<SealingKey, Failure> {
+fn kept_in(file: &Path, is_first: bool) -> Result<SealingKey, Failure> {
     let shown = file.display();
     let secret = match read(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(file).and(read(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_first => {
+            make(file).and(read(file))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Failure::new(format!(
+                "the secret in {shown} is missing, and the signing keys in the database are \
+                 encrypted with it: put it back from a backup, or set PASSGATE_SECRET to what it \
+                 holds"
+            )));
+        }
         outcome => outcome,
     };
     let secret = secret.map_err(|error| {
@@ -121,13 +135,15 @@ mod tests {
 
     #[test]
     fn a_shared_database_needs_a_secret_given() {
-        let failure = sealing_key(&args(None), None).unwrap_err().to_string();
+        let failure = sealing_key(&args(None), None, true)
+            .unwrap_err()
+            .to_string();
         assert!(failure.contains("PASSGATE_SECRET is missing"), "{failure}");
     }
 
     #[test]
     fn a_short_secret_is_refused_and_not_repeated() {
-        let failure = sealing_key(&args(Some("hunter2")), None)
+        let failure = sealing_key(&args(Some("hunter2")), None, true)
             .unwrap_err()
             .to_string();
         assert!(
@@ -139,8 +155,8 @@ mod tests {
     #[test]
     fn a_made_secret_stays_the_same_and_is_for_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
-        let first = sealing_key(&args(None), Some(folder.path())).unwrap();
-        let again = sealing_key(&args(None), Some(folder.path())).unwrap();
+        let first = sealing_key(&args(None), Some(folder.path()), true).unwrap();
+        let again = sealing_key(&args(None), Some(folder.path()), true).unwrap();
         assert_eq!(first.key_id(), again.key_id());
         let mode = fs::metadata(folder.path().join(FILE))
             .unwrap()
@@ -155,12 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_was_lost_is_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = sealing_key(&args(None), Some(folder.path()), false)
+            .unwrap_err()
+            .to_string();
+        assert!(failure.contains("is missing"), "{failure}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
     fn a_secret_open_to_others_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        sealing_key(&args(None), Some(folder.path())).unwrap();
+        sealing_key(&args(None), Some(folder.path()), true).unwrap();
         let file = folder.path().join(FILE);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-        let failure = sealing_key(&args(None), Some(folder.path()))
+        let failure = sealing_key(&args(None), Some(folder.path()), true)
             .unwrap_err()
             .to_string();
         assert!(failure.contains("chmod 600"), "{failure}");
@@ -171,7 +197,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ids: Vec<String> = std::thread::scope(|scope| {
             let starts: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| sealing_key(&args(None), Some(folder.path())).unwrap()))
+                .map(|_| {
+                    scope.spawn(|| sealing_key(&args(None), Some(folder.path()), true).unwrap())
+                })
                 .collect();
             starts
                 .into_iter()

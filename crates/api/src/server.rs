@@ -21,7 +21,7 @@ use passgate_auth::jwt::{
 use passgate_auth::password::{Passwords, Policy};
 use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKey;
-use passgate_domain::ports::{SessionStore, StoreError};
+use passgate_domain::ports::{SessionStore, SigningKeyStore, StoreError};
 use passgate_domain::token::UserClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
@@ -46,7 +46,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// # Errors
 /// A [`Failure`] if the server cannot start; nothing is left half done then.
 pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
-    telemetry::start(args.log_format, &args.log);
+    telemetry::start(args.log_format, &args.log)?;
     let listener = bind(args.listen)?;
     let migrate = if args.no_migrate {
         Migrate::Never
@@ -61,7 +61,11 @@ pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
 
 fn serve_on(args: &ServeArgs, database: &Database, listener: TcpListener) -> Result<(), Failure> {
     let address = listener.local_addr()?;
-    let sealing = secret::sealing_key(&args.secret, database.data_dir())?;
+    let sealing = secret::sealing_key(
+        &args.secret,
+        database.data_dir(),
+        database.store().signing_keys()?.is_empty(),
+    )?;
     let state = web::Data::new(build_state(
         args,
         database.store().clone(),
@@ -208,6 +212,14 @@ pub fn build_state(
         .issuer
         .clone()
         .unwrap_or_else(|| format!("http://{address}"));
+    if !["http://", "https://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(Failure::new(
+            "--issuer is the URL that clients know this server by, such as https://id.example.com",
+        ));
+    }
     let iss = IssuerId::parse(&url)
         .map_err(|error| Failure::new(format!("--issuer cannot be used: {error}")))?;
     let audience = Audience::parse(args.audience.as_deref().unwrap_or(&url))
@@ -276,7 +288,7 @@ fn shared_secret(args: &ServeArgs) -> Result<SharedSecret, Failure> {
 /// # Errors
 /// A [`Failure`] that names the setting that is wrong.
 pub fn passwords(args: &PasswordArgs) -> Result<Passwords, Failure> {
-    let arenas = args.hash_arenas.unwrap_or_else(cores);
+    let arenas = args.hash_arenas.map_or_else(cores, NonZeroUsize::get);
     Passwords::builder()
         .cost(args.argon2)
         .arenas(arenas)

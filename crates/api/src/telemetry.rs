@@ -6,6 +6,8 @@ use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::failure::Failure;
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -18,10 +20,18 @@ pub enum LogFormat {
 }
 
 /// Starts logging to standard error. Later calls, as tests make them, change nothing.
-pub fn start(format: LogFormat, filter: &str) {
+///
+/// # Errors
+/// A [`Failure`] if the filter cannot be read.
+pub fn start(format: LogFormat, filter: &str) -> Result<(), Failure> {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .parse_lossy(filter);
+        .parse(filter)
+        .map_err(|error| {
+            Failure::new(format!(
+                "--log cannot be used: {error}; it looks like info or warn,passgate_api=debug"
+            ))
+        })?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
@@ -43,4 +53,5 @@ pub fn start(format: LogFormat, filter: &str) {
     };
     // The one error is that a log is there already.
     drop(outcome);
+    Ok(())
 }

@@ -35,6 +35,7 @@ impl Account {
                 owner,
                 we: we.as_raw(),
             }),
+            Some((0, _)) => Err(LocalPostgresError::OwnedByRoot(home.to_owned())),
             None if !we.is_root() => Ok(Self::Ourselves),
             _ => Self::unprivileged(),
         }

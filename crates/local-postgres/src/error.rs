@@ -55,6 +55,12 @@ pub enum LocalPostgresError {
     /// Anybody may write to the data directory, and so choose what we run and trust.
     #[error("{} can be written to by everybody; run `chmod o-w` on it, or use another data directory", .0.display())]
     OpenToAll(PathBuf),
+    /// The cluster is root's, as a copy is that was not made with its owners.
+    #[error(
+        "{path} belongs to root, and PostgreSQL refuses to run as root; give it to the user that \
+         the server ran as before, for example with `chown -R postgres {path}`", path = .0.display()
+    )]
+    OwnedByRoot(PathBuf),
     /// We are root, and there is nobody to run the server as: PostgreSQL refuses to run as root.
     #[error(
         "PostgreSQL refuses to run as root, and there is neither a user named postgres nor one \

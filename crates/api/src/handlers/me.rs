@@ -128,6 +128,8 @@ pub async fn me(
         (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The email address is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too long", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Some fields cannot be taken", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
     )
@@ -166,6 +168,8 @@ pub async fn change_profile(
         (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too long", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "One of the passwords cannot be taken", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
     )

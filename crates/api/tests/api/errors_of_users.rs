@@ -226,10 +226,47 @@ fn settings_that_make_no_sense_are_named_by_their_flags() {
         ("--access-token-ttl", "soon", "--access-token-ttl"),
         ("--jwt-algorithm", "none", "EdDSA"),
         ("--password-min-length", "0", "--password-min-length"),
+        ("--hash-arenas", "0", "--hash-arenas"),
     ] {
         let output = run(folder.path(), &[flag, value]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{said}");
         holds_all(&said, &[flag, says]);
     }
+}
+
+#[test]
+fn an_issuer_that_is_no_url_and_a_log_filter_that_is_none_are_named() {
+    let folder = folder();
+    let database = TestDatabase::new();
+    let url = database.url();
+    let flags = [
+        "--listen",
+        "127.0.0.1:0",
+        "--database-url",
+        url.expose_secret(),
+        "--secret",
+        SECRET,
+    ];
+    let with = |more: &[&str]| complaint(folder.path(), &[&flags[..], more].concat());
+    holds_all(&with(&["--issuer", "notaurl"]), &["--issuer", "https://"]);
+    holds_all(&with(&["--log", "foo=bar=baz"]), &["--log", "info"]);
+    holds_all(
+        &with(&["--session-idle", "100d"]),
+        &["--session-idle", "--session-lifetime"],
+    );
+}
+
+#[test]
+fn a_lost_secret_of_the_private_server_is_named_and_not_replaced() {
+    let folder = folder();
+    Served::start(folder.path(), &[]).stop();
+    let secret = folder.path().join(".passgate/secret");
+    let aside = folder.path().join("aside");
+    fs::rename(&secret, &aside).unwrap();
+    let said = complaint(folder.path(), &["--listen", "127.0.0.1:0"]);
+    holds_all(&said, &["secret", "is missing", "backup"]);
+    assert!(!secret.exists());
+    fs::rename(&aside, &secret).unwrap();
+    Served::start(folder.path(), &[]).stop();
 }
