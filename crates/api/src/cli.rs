@@ -12,6 +12,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use passgate_domain::audit::{Act, Actor};
+use passgate_domain::{Clock, SystemClock};
 
 use crate::config::{DatabaseArgs, ServeArgs};
 use crate::database::{Database, Migrate};
@@ -102,6 +104,11 @@ fn migrate(args: &DatabaseArgs) -> Result<(), Failure> {
         output::line(&format!("Applied {version}."))?;
     }
     database.close()
+}
+
+/// What the operator does, now.
+fn act() -> Act {
+    Act::new(SystemClock.now(), Actor::Operator)
 }
 
 /// Opens the database for a command, closes it afterwards whatever the command does.

@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpResponse};
 use serde::Serialize;
 use tracing::{Instrument, Span, error, info, info_span, warn};
 use utoipa::ToSchema;
@@ -17,6 +17,10 @@ use crate::error::{ApiError, FieldError, Parts};
 
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A request's id, for its handler.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
 
 /// The longest request id taken from a client, in bytes.
 const MAX_REQUEST_ID: usize = 128;
@@ -73,6 +77,7 @@ pub async fn observe(
         method = %request.method(),
         path = request.path(),
     );
+    request.extensions_mut().insert(RequestId(id.clone()));
     let oauth = OAUTH_PATHS.contains(&request.path());
     let outcome = if header_bytes(&request) > MAX_HEADERS {
         let error = ApiError::HeadersTooLarge { limit: MAX_HEADERS };

@@ -4,6 +4,8 @@
 //! the outside is written down as [`ports`]: traits whose documentation is the contract that
 //! every store keeps, checked by the suite in [`testing`].
 
+pub mod audit;
+pub mod client;
 pub mod clock;
 pub mod email;
 pub mod ids;
@@ -19,11 +21,12 @@ pub mod token;
 pub mod user;
 pub mod username;
 
+pub use client::ClientId;
 pub use clock::{Clock, SystemClock};
 pub use email::Email;
 pub use ids::UserId;
 pub use password::{Password, PasswordHash};
 pub use role::Role;
 pub use scope::{Scope, ScopeSet};
-pub use user::{Credentials, ImportedUser, NewUser, Patch, ProfileChange, User, UserStatus};
+pub use user::{Credentials, ImportedUser, NewUser, Patch, User, UserChange, UserStatus};
 pub use username::Username;

@@ -4,6 +4,9 @@
 //! caller ever holds a transaction. Methods block; callers on an async runtime move them to a
 //! thread where that is fine. "Not found" is `Ok(None)`, never an error.
 //!
+//! A method that takes an [`Act`] writes down what it did in the same change: the deed that its
+//! documentation names, and none if it changed nothing. Its present is [`Act::at`].
+//!
 //! The words MUST and MUST NOT are the contract; `testing::contract` checks each of them
 //! against any implementation.
 
@@ -13,12 +16,10 @@ use std::fmt;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+use crate::audit::{Act, Deed, Event, EventFilter};
 use crate::session::{EndReason, NewSession, Rotate, Rotation, Session, SessionId};
 use crate::signing_key::StoredSigningKey;
-use crate::{
-    Credentials, ImportedUser, NewUser, PasswordHash, ProfileChange, User, UserId, UserStatus,
-    Username,
-};
+use crate::{Credentials, ImportedUser, NewUser, PasswordHash, User, UserChange, UserId, Username};
 
 /// Any error of a library below, for the log only.
 pub type Cause = Box<dyn StdError + Send + Sync>;
@@ -76,7 +77,7 @@ impl fmt::Display for UniqueField {
     }
 }
 
-/// A user could not be made.
+/// A user could not be made or changed. Nothing was written.
 #[derive(Debug, Error)]
 pub enum CreateUserError {
     /// Somebody has this username or email address already.
@@ -118,13 +119,34 @@ pub struct ImportSummary {
     pub unchanged: usize,
 }
 
-/// A page of users, in the order of their numbers.
-#[derive(Debug, Clone, Copy)]
-pub struct UserPage {
-    /// Only users with a greater number.
-    pub after: Option<UserId>,
-    /// At most so many.
-    pub limit: u32,
+impl fmt::Display for ImportSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} created, {} unchanged", self.created, self.unchanged)
+    }
+}
+
+/// Which users are asked for, and in which order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserQuery {
+    /// All, by number.
+    All {
+        /// Only those with a greater number.
+        after: Option<UserId>,
+    },
+    /// Those whose username's key begins with a text, by that key.
+    ByUsername {
+        /// What it begins with.
+        prefix: String,
+        /// Only those with a greater key.
+        after: Option<String>,
+    },
+    /// Those whose email address' key begins with a text, by that key.
+    ByEmail {
+        /// What it begins with.
+        prefix: String,
+        /// Only those with a greater key.
+        after: Option<String>,
+    },
 }
 
 /// Where users are kept.
@@ -143,13 +165,16 @@ pub trait UserStore: Send + Sync {
     /// [`StoreError`].
     fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// Reads users in the order of their numbers. MUST return at most `page.limit`.
+    /// Reads users, at most `limit`, in the order that the query names. Keys are compared byte by
+    /// byte. Whoever asks again after the last one of a page MUST see everybody who was there all
+    /// along exactly once, whatever is added or deleted meanwhile.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn list_users(&self, page: UserPage) -> Result<Vec<User>, StoreError>;
+    fn list_users(&self, query: &UserQuery, limit: u32) -> Result<Vec<User>, StoreError>;
 
-    /// Makes an active user with the next free number, created and updated `now`.
+    /// Makes an active user with the next free number, created and updated now:
+    /// [`Action::UserCreated`](crate::audit::Action::UserCreated).
     ///
     /// Of any number of concurrent calls with one username or email key, exactly one MUST
     /// succeed and the others MUST return [`CreateUserError::Taken`] naming that field, the
@@ -157,9 +182,10 @@ pub trait UserStore: Send + Sync {
     ///
     /// # Errors
     /// [`CreateUserError`]; nothing is written then.
-    fn create_user(&self, user: &NewUser, now: OffsetDateTime) -> Result<User, CreateUserError>;
+    fn create_user(&self, user: &NewUser, act: &Act) -> Result<User, CreateUserError>;
 
-    /// Brings users over, all or none.
+    /// Brings users over, all or none:
+    /// [`Action::UsersImported`](crate::audit::Action::UsersImported).
     ///
     /// A user whose username is there already with the same number (or who brings no number)
     /// counts as unchanged and MUST be left as it is: its password may have been changed
@@ -173,37 +199,41 @@ pub trait UserStore: Send + Sync {
     fn import_users(
         &self,
         users: &[ImportedUser],
-        now: OffsetDateTime,
+        act: &Act,
         progress: &mut dyn FnMut(usize),
     ) -> Result<ImportSummary, ImportUsersError>;
 
-    /// Enables or disables a user and returns it as it is then. Disabling a disabled user
-    /// MUST keep the earlier time. Disabling MUST end every session of the user in the same
-    /// change, with [`EndReason::UserDisabled`]. `None` if there is no such user.
+    /// Changes a user, and returns it as it is then; `None` if there is no such user. Where nothing
+    /// is to be changed, MUST change nothing:
+    /// [`Action::UserChanged`](crate::audit::Action::UserChanged).
     ///
-    /// # Errors
-    /// [`StoreError`].
-    fn set_status(
-        &self,
-        id: UserId,
-        status: UserStatus,
-        now: OffsetDateTime,
-    ) -> Result<Option<User>, StoreError>;
-
-    /// Changes what a user says of themselves, and returns the user as it is then. `None` if there
-    /// is no such user. Where nothing is to be changed, MUST change nothing.
+    /// Disabling a disabled user MUST keep the earlier time. Disabling MUST end every session of
+    /// the user in the same change, with [`EndReason::UserDisabled`]:
+    /// [`Action::UserDisabled`](crate::audit::Action::UserDisabled), or
+    /// [`Action::UserEnabled`](crate::audit::Action::UserEnabled).
     ///
     /// # Errors
     /// [`CreateUserError::Taken`] if somebody else has the email address; nothing is written then.
-    fn update_profile(
+    fn update_user(
         &self,
         id: UserId,
-        change: &ProfileChange,
-        now: OffsetDateTime,
+        change: &UserChange,
+        act: &Act,
     ) -> Result<Option<User>, CreateUserError>;
 
+    /// Deletes an account; `false` if there is none. MUST end every session of the user in the same
+    /// change, with [`EndReason::UserDeleted`], forget the address, the display name, the roles and
+    /// the password, and MUST NOT ever give the number or the username to anybody else: nobody is
+    /// taken for the one who had it. The user is not there any more for any other method:
+    /// [`Action::UserDeleted`](crate::audit::Action::UserDeleted).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn delete_user(&self, id: UserId, act: &Act) -> Result<bool, StoreError>;
+
     /// Gives a user another password. MUST end every session of the user in the same change,
-    /// with [`EndReason::PasswordChanged`]. `false` if there is no such user.
+    /// with [`EndReason::PasswordChanged`]. `false` if there is no such user:
+    /// [`Action::PasswordReset`](crate::audit::Action::PasswordReset).
     ///
     /// # Errors
     /// [`StoreError`].
@@ -211,13 +241,14 @@ pub trait UserStore: Send + Sync {
         &self,
         id: UserId,
         hash: &PasswordHash,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Gives a user another password at the user's own wish. MUST change nothing and return
     /// `false` unless the stored hash is still `from`, the one that the old password was checked
     /// against. MUST end every other session of the user in the same change, with
-    /// [`EndReason::PasswordChanged`], and leave `keep`.
+    /// [`EndReason::PasswordChanged`], and leave `keep`:
+    /// [`Action::PasswordChanged`](crate::audit::Action::PasswordChanged).
     ///
     /// # Errors
     /// [`StoreError`].
@@ -227,7 +258,7 @@ pub trait UserStore: Send + Sync {
         from: &PasswordHash,
         to: &PasswordHash,
         keep: SessionId,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Stores a stronger hash of the *same* password. MUST change nothing and return `false`
@@ -267,7 +298,7 @@ pub trait SigningKeyStore: Send + Sync {
 
 /// Where sessions are kept.
 pub trait SessionStore: Send + Sync {
-    /// Opens a session, at the first generation.
+    /// Opens a session, at the first generation: [`Action::LoggedIn`](crate::audit::Action::LoggedIn).
     ///
     /// MUST write nothing and return `false` unless the user is active and its stored hash is
     /// still `credential`, the one that the password was checked against: of a log-in and a
@@ -279,7 +310,7 @@ pub trait SessionStore: Send + Sync {
         &self,
         session: &NewSession,
         credential: &PasswordHash,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<bool, StoreError>;
 
     /// Answers an authentic refresh token, in one atomic change.
@@ -289,35 +320,33 @@ pub trait SessionStore: Send + Sync {
     /// ([`Rotation::Mismatch`]). Otherwise: the newest generation MUST be
     /// followed by the next; the one before it MUST change nothing but the time of use if the
     /// newest was made after `rotate.grace_since`; any other MUST end the session with
-    /// [`EndReason::Reuse`]. Of any number of concurrent calls with the newest generation,
+    /// [`EndReason::Reuse`], and only this is written down:
+    /// [`Action::RefreshTokenReused`](crate::audit::Action::RefreshTokenReused). Of any number of concurrent calls with the newest generation,
     /// exactly one MUST make the next, and the others count as coming after it.
     /// [`Session::idle_until`] MUST NOT be moved past [`Session::expires_at`].
     ///
     /// # Errors
     /// [`StoreError`].
-    fn rotate_session(&self, rotate: &Rotate, now: OffsetDateTime) -> Result<Rotation, StoreError>;
+    fn rotate_session(&self, rotate: &Rotate, act: &Act) -> Result<Rotation, StoreError>;
 
-    /// Ends a session. `false`, and nothing changed, if it does not live.
+    /// Ends a session. `false`, and nothing changed, if it does not live:
+    /// [`Action::SessionEnded`](crate::audit::Action::SessionEnded).
     ///
     /// # Errors
     /// [`StoreError`].
-    fn end_session(
-        &self,
-        id: SessionId,
-        reason: EndReason,
-        now: OffsetDateTime,
-    ) -> Result<bool, StoreError>;
+    fn end_session(&self, id: SessionId, reason: EndReason, act: &Act) -> Result<bool, StoreError>;
 
-    /// Ends every session of a user that lives, but for `keep`, and returns how many.
+    /// Ends every session of a user that lives, but for `keep`, and returns how many:
+    /// [`Action::SessionsEnded`](crate::audit::Action::SessionsEnded).
     ///
     /// # Errors
     /// [`StoreError`].
-    fn end_other_sessions(
+    fn end_sessions(
         &self,
         user: UserId,
-        keep: SessionId,
+        keep: Option<SessionId>,
         reason: EndReason,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<usize, StoreError>;
 
     /// Removes at most `limit` sessions that ended, or whose time was over, before `before`, and
@@ -353,4 +382,26 @@ pub trait SessionStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn end_reason(&self, id: SessionId) -> Result<Option<EndReason>, StoreError>;
+}
+
+/// Where it is written down what was done.
+pub trait AuditStore: Send + Sync {
+    /// Writes down a deed that changed nothing else.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn record(&self, deed: &Deed, act: &Act) -> Result<(), StoreError>;
+
+    /// Reads the log, the newest events first. MUST return at most `filter.limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, StoreError>;
+
+    /// Removes at most `limit` events from before `before`, and returns how many. This is the only
+    /// way out of the log. MUST do nothing, and return 0, while another caller is at it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn remove_events(&self, before: OffsetDateTime, limit: u32) -> Result<usize, StoreError>;
 }

@@ -35,6 +35,12 @@ impl SessionId {
     }
 }
 
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -165,15 +171,18 @@ pub enum EndReason {
     PasswordChanged,
     /// Its user was disabled.
     UserDisabled,
+    /// Its user was deleted.
+    UserDeleted,
 }
 
 impl EndReason {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Revoked,
         Self::Reuse,
         Self::PasswordChanged,
         Self::UserDisabled,
+        Self::UserDeleted,
     ];
 
     /// The name it is kept under.
@@ -183,6 +192,7 @@ impl EndReason {
             Self::Reuse => "reuse",
             Self::PasswordChanged => "password_changed",
             Self::UserDisabled => "user_disabled",
+            Self::UserDeleted => "user_deleted",
         }
     }
 }

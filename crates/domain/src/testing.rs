@@ -14,4 +14,4 @@ mod samples;
 
 pub use clock::ManualClock;
 pub use memory::MemoryStore;
-pub use samples::{new_user, signing_key};
+pub use samples::{act, new_user, signing_key};

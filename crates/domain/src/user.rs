@@ -123,13 +123,39 @@ impl<T> Patch<T> {
     }
 }
 
-/// What a user changes about themselves.
+/// What is changed about a user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ProfileChange {
+pub struct UserChange {
     /// Where mail reaches the user.
     pub email: Patch<Email>,
     /// What people call the user.
     pub display_name: Patch<String>,
+    /// What the user is from now on.
+    pub roles: Option<BTreeSet<Role>>,
+    /// Whether the user may log in from now on.
+    pub active: Option<bool>,
+}
+
+impl UserChange {
+    /// The change that enables or disables.
+    pub fn active(active: bool) -> Self {
+        Self {
+            active: Some(active),
+            ..Self::default()
+        }
+    }
+
+    /// The fields that it is about, but for whether the user may log in.
+    pub fn fields(&self) -> Vec<&'static str> {
+        [
+            (self.email != Patch::Keep, "email"),
+            (self.display_name != Patch::Keep, "display_name"),
+            (self.roles.is_some(), "roles"),
+        ]
+        .into_iter()
+        .filter_map(|(is_changed, name)| is_changed.then_some(name))
+        .collect()
+    }
 }
 
 /// An account brought over from another system.

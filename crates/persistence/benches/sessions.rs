@@ -19,6 +19,7 @@ use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use passgate_domain::ScopeSet;
 use passgate_domain::ports::SessionStore;
 use passgate_domain::session::{Device, Generation, Rotate, Rotation, SessionId};
+use passgate_domain::testing::act;
 use passgate_persistence::PgStore;
 use passgate_persistence::testing::TestDatabase;
 use time::macros::datetime;
@@ -100,7 +101,7 @@ impl Table {
                 device: Device::default(),
             };
             let begun = Instant::now();
-            let rotation = self.store.rotate_session(&rotate, now).unwrap();
+            let rotation = self.store.rotate_session(&rotate, &act(now)).unwrap();
             let took = begun.elapsed();
             assert!(matches!(rotation, Rotation::Rotated { .. }), "{rotation:?}");
             // The first ones warm the connection and the caches.

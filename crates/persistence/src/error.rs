@@ -1,7 +1,9 @@
 //! Errors of Diesel and r2d2, as the domain knows them.
 
+use std::fmt;
+
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use passgate_domain::ports::{CreateUserError, ImportUsersError, StoreError, UniqueField};
+use passgate_domain::ports::{Cause, CreateUserError, ImportUsersError, StoreError, UniqueField};
 use thiserror::Error;
 
 /// What goes wrong between a pool and a row; the `?` of this crate leads here.
@@ -94,6 +96,21 @@ impl From<PgError> for CreateUserError {
 impl From<PgError> for ImportUsersError {
     fn from(error: PgError) -> Self {
         Self::Store(error.into())
+    }
+}
+
+/// What is stored breaks a rule of the domain.
+pub(crate) fn corrupt(
+    table: &'static str,
+    column: &'static str,
+    row: &dyn fmt::Display,
+    cause: Cause,
+) -> StoreError {
+    StoreError::Corrupt {
+        table,
+        column,
+        row: row.to_string(),
+        cause,
     }
 }
 

@@ -1,14 +1,16 @@
 //! Users of another system, all or none.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use passgate_domain::audit::{Act, Action, Deed};
 use passgate_domain::ports::{ImportConflict, ImportSummary, StoreError, UniqueField};
 use passgate_domain::{Email, ImportedUser, UserId};
 use time::OffsetDateTime;
 
-use crate::error::PgError;
+use crate::audit;
+use crate::error::{PgError, corrupt};
 use crate::rows::NewUserRow;
 use crate::schema::users;
 
@@ -35,7 +37,7 @@ impl From<StoreError> for Failed {
 pub(crate) fn import(
     connection: &mut PgConnection,
     list: &[ImportedUser],
-    now: OffsetDateTime,
+    act: &Act,
     progress: &mut dyn FnMut(usize),
 ) -> Result<ImportSummary, Failed> {
     // Nobody registers meanwhile, and reading goes on: no row can come between the look for
@@ -66,20 +68,25 @@ pub(crate) fn import(
     let mut done = unchanged;
     progress(done);
     for indexes in given.chunks(BATCH) {
-        insert(connection, list, indexes, now)?;
+        insert(connection, list, indexes, act.at)?;
         done += indexes.len();
         progress(done);
     }
     move_sequence(connection)?;
     for indexes in open.chunks(BATCH) {
-        insert(connection, list, indexes, now)?;
+        insert(connection, list, indexes, act.at)?;
         done += indexes.len();
         progress(done);
     }
-    Ok(ImportSummary {
+    let summary = ImportSummary {
         created: fresh.len(),
         unchanged,
-    })
+    };
+    if summary.created > 0 {
+        let deed = Deed::new(Action::UsersImported).detail(summary.to_string());
+        audit::write(connection, &deed, act)?;
+    }
+    Ok(summary)
 }
 
 fn insert(
@@ -124,6 +131,8 @@ struct Holders {
     ids: HashMap<i64, UserId>,
     usernames: HashMap<String, UserId>,
     emails: HashMap<String, UserId>,
+    /// Of them, those who only keep their number and name from others.
+    deleted: HashSet<UserId>,
 }
 
 impl Holders {
@@ -139,27 +148,32 @@ impl Holders {
             .filter_map(|user| user.user.email.as_ref())
             .map(Email::key)
             .collect();
-        let rows: Vec<(i64, String, Option<String>)> = users::table
+        let rows: Vec<(i64, String, Option<String>, bool)> = users::table
             .filter(
                 users::id
                     .eq_any(ids)
                     .or(users::username_key.eq_any(names))
                     .or(users::email_key.assume_not_null().eq_any(emails)),
             )
-            .select((users::id, users::username_key, users::email_key))
+            .select((
+                users::id,
+                users::username_key,
+                users::email_key,
+                users::deleted_at.is_not_null(),
+            ))
             .load(connection)?;
         let mut holders = Self {
             ids: HashMap::new(),
             usernames: HashMap::new(),
             emails: HashMap::new(),
+            deleted: HashSet::new(),
         };
-        for (number, username, email) in rows {
-            let id = UserId::try_new(number).map_err(|cause| StoreError::Corrupt {
-                table: "users",
-                column: "id",
-                row: number.to_string(),
-                cause: cause.into(),
-            })?;
+        for (number, username, email, is_deleted) in rows {
+            let id = UserId::try_new(number)
+                .map_err(|cause| corrupt("users", "id", &number, cause.into()))?;
+            if is_deleted {
+                holders.deleted.insert(id);
+            }
             holders.ids.insert(number, id);
             holders.usernames.insert(username, id);
             if let Some(email) = email {
@@ -173,6 +187,7 @@ impl Holders {
     fn holds(&self, user: &ImportedUser) -> bool {
         self.usernames
             .get(user.user.username.key())
+            .filter(|same| !self.deleted.contains(same))
             .is_some_and(|same| user.id.is_none_or(|id| id == *same))
     }
 

@@ -7,6 +7,7 @@
 
 pub mod migrations;
 
+mod audit;
 mod dsn;
 mod error;
 mod import;

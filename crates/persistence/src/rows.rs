@@ -1,7 +1,6 @@
 //! Rows as they are in the tables, and the way to the types of the domain.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use diesel::prelude::*;
 use passgate_domain::ports::{Cause, StoreError};
@@ -13,6 +12,7 @@ use passgate_domain::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::error::corrupt;
 use crate::schema::{sessions, signing_keys, users};
 
 #[derive(Queryable, Selectable)]
@@ -214,19 +214,5 @@ pub(crate) const fn state_name(state: SigningKeyState) -> &'static str {
     match state {
         SigningKeyState::Active => ACTIVE,
         SigningKeyState::Retired => RETIRED,
-    }
-}
-
-fn corrupt(
-    table: &'static str,
-    column: &'static str,
-    row: &dyn fmt::Display,
-    cause: Cause,
-) -> StoreError {
-    StoreError::Corrupt {
-        table,
-        column,
-        row: row.to_string(),
-        cause,
     }
 }

@@ -1,11 +1,13 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use passgate_domain::audit::{Act, Action, Deed};
 use passgate_domain::ports::{SessionStore, StoreError};
 use passgate_domain::session::{EndReason, NewSession, Rotate, Rotation, Session, SessionId};
 use passgate_domain::{PasswordHash, User, UserId};
 use time::OffsetDateTime;
 
 use crate::PgStore;
+use crate::audit;
 use crate::error::PgError;
 use crate::rows::{SessionRow, UserRow};
 use crate::schema::{sessions, users};
@@ -13,12 +15,17 @@ use crate::schema::{sessions, users};
 /// Writes nothing unless the user may log in with the hash that was checked. The lock on the
 /// user's row makes a change of password, or a disabling, come before or after and not between.
 const OPEN: &str = "
-    INSERT INTO sessions (id, user_id, client_id, scope, generation, rotated_at, user_agent,
-                          address, created_at, last_used_at, idle_until, expires_at)
-    SELECT $1, id, $3, $4, 1, $7, $5, $6, $7, $7, least($8, $9), $9
-    FROM users
-    WHERE id = $2 AND disabled_at IS NULL AND password_hash = $10
-    FOR SHARE";
+    WITH opened AS (
+        INSERT INTO sessions (id, user_id, client_id, scope, generation, rotated_at, user_agent,
+                              address, created_at, last_used_at, idle_until, expires_at)
+        SELECT $1, id, $3, $4, 1, $7, $5, $6, $7, $7, least($8, $9), $9
+        FROM users
+        WHERE id = $2 AND disabled_at IS NULL AND password_hash = $10
+        FOR SHARE
+        RETURNING id, user_id, client_id)
+    INSERT INTO audit_events (at, action, actor, user_id, target, detail, address, request_id)
+    SELECT $7, 'logged_in', 'user:' || user_id, user_id, id, client_id, $11, $12
+    FROM opened";
 
 /// The newest generation, or the one before it within the grace.
 macro_rules! good {
@@ -31,6 +38,7 @@ macro_rules! good {
 /// row, because PostgreSQL evaluates it again on the row's newest version.
 const ROTATE: &str = concat!(
     "
+    WITH rotated AS (
     UPDATE sessions SET
         generation   = CASE WHEN generation = $2 THEN generation + 1 ELSE generation END,
         rotated_at   = CASE WHEN generation = $2 THEN $4 ELSE rotated_at END,
@@ -56,7 +64,12 @@ const ROTATE: &str = concat!(
       AND client_id = coalesce($8, client_id)
       AND string_to_array($9, ' ') <@ string_to_array(scope, ' ')
       AND EXISTS (SELECT FROM users WHERE users.id = sessions.user_id AND disabled_at IS NULL)
-    RETURNING *"
+    RETURNING *),
+    written AS (
+        INSERT INTO audit_events (at, action, actor, user_id, target, address, request_id)
+        SELECT $4, 'refresh_token_reused', $10, user_id, id, $11, $12
+        FROM rotated WHERE ended_at IS NOT NULL)
+    SELECT * FROM rotated"
 );
 
 /// Ends every session of a user that lives, but for one, in its caller's transaction.
@@ -108,7 +121,7 @@ impl SessionStore for PgStore {
         &self,
         session: &NewSession,
         credential: &PasswordHash,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let opened = self.with(|connection| {
             let opened = diesel::sql_query(OPEN)
@@ -118,32 +131,37 @@ impl SessionStore for PgStore {
                 .bind::<Text, _>(session.scope.to_string())
                 .bind::<Nullable<Text>, _>(&session.device.user_agent)
                 .bind::<Nullable<Text>, _>(&session.device.address)
-                .bind::<Timestamptz, _>(now)
+                .bind::<Timestamptz, _>(act.at)
                 .bind::<Timestamptz, _>(session.idle_until)
                 .bind::<Timestamptz, _>(session.expires_at)
                 .bind::<Text, _>(credential.expose())
+                .bind::<Nullable<Text>, _>(&act.address)
+                .bind::<Nullable<Text>, _>(&act.request_id)
                 .execute(connection)?;
             Ok(opened)
         });
         Ok(opened? == 1)
     }
 
-    fn rotate_session(&self, rotate: &Rotate, now: OffsetDateTime) -> Result<Rotation, StoreError> {
+    fn rotate_session(&self, rotate: &Rotate, act: &Act) -> Result<Rotation, StoreError> {
         let rotation = self.with(|connection| {
             let session: Option<SessionRow> = diesel::sql_query(ROTATE)
                 .bind::<SqlUuid, _>(rotate.id.as_uuid())
                 .bind::<BigInt, _>(i64::from(rotate.generation.get()))
                 .bind::<Timestamptz, _>(rotate.grace_since)
-                .bind::<Timestamptz, _>(now)
+                .bind::<Timestamptz, _>(act.at)
                 .bind::<Timestamptz, _>(rotate.idle_until)
                 .bind::<Nullable<Text>, _>(&rotate.device.user_agent)
                 .bind::<Nullable<Text>, _>(&rotate.device.address)
                 .bind::<Nullable<Text>, _>(&rotate.client_id)
                 .bind::<Text, _>(rotate.scope.to_string())
+                .bind::<Text, _>(act.actor.to_string())
+                .bind::<Nullable<Text>, _>(&act.address)
+                .bind::<Nullable<Text>, _>(&act.request_id)
                 .get_result(connection)
                 .optional()?;
             let Some(session) = session else {
-                return why_not(connection, rotate, now);
+                return why_not(connection, rotate, act.at);
             };
             let session = session.into_ended_or_session()?;
             let EndedOr::Session(session) = session else {
@@ -167,33 +185,45 @@ impl SessionStore for PgStore {
         Ok(rotation?)
     }
 
-    fn end_session(
-        &self,
-        id: SessionId,
-        reason: EndReason,
-        now: OffsetDateTime,
-    ) -> Result<bool, StoreError> {
+    fn end_session(&self, id: SessionId, reason: EndReason, act: &Act) -> Result<bool, StoreError> {
         let ended = self.with(|connection| {
-            let living = sessions::table.find(id.as_uuid()).filter(lives(now));
-            let ended = diesel::update(living)
-                .set((
-                    sessions::ended_at.eq(now),
-                    sessions::end_reason.eq(reason.as_str()),
-                ))
-                .execute(connection)?;
-            Ok(ended)
+            connection.transaction(|connection| {
+                let living = sessions::table.find(id.as_uuid()).filter(lives(act.at));
+                let of: Option<i64> = diesel::update(living)
+                    .set((
+                        sessions::ended_at.eq(act.at),
+                        sessions::end_reason.eq(reason.as_str()),
+                    ))
+                    .returning(sessions::user_id)
+                    .get_result(connection)
+                    .optional()?;
+                let Some(of) = of else { return Ok(false) };
+                let mut deed = Deed::new(Action::SessionEnded).target(&id);
+                deed.user = UserId::try_new(of).ok();
+                audit::write(connection, &deed.detail(reason.as_str()), act)?;
+                Ok(true)
+            })
         });
-        Ok(ended? == 1)
+        Ok(ended?)
     }
 
-    fn end_other_sessions(
+    fn end_sessions(
         &self,
         user: UserId,
-        keep: SessionId,
+        keep: Option<SessionId>,
         reason: EndReason,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<usize, StoreError> {
-        let ended = self.with(|connection| Ok(end_all(connection, user, Some(keep), reason, now)?));
+        let ended = self.with(|connection| {
+            connection.transaction(|connection| {
+                let ended = end_all(connection, user, keep, reason, act.at)?;
+                if ended > 0 {
+                    let deed = Deed::new(Action::SessionsEnded).on(user);
+                    audit::write(connection, &deed.detail(format!("{ended} {reason}")), act)?;
+                }
+                Ok(ended)
+            })
+        });
         Ok(ended?)
     }
 

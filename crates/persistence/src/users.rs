@@ -1,26 +1,36 @@
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use passgate_domain::audit::{Act, Action, Deed};
 use passgate_domain::ports::{
-    CreateUserError, ImportSummary, ImportUsersError, StoreError, UserPage, UserStore,
+    CreateUserError, ImportSummary, ImportUsersError, StoreError, UserQuery, UserStore,
 };
 use passgate_domain::session::{EndReason, SessionId};
 use passgate_domain::{
-    Credentials, Email, ImportedUser, NewUser, PasswordHash, ProfileChange, User, UserId,
-    UserStatus, Username,
+    Credentials, Email, ImportedUser, NewUser, PasswordHash, Role, User, UserChange, UserId,
+    Username,
 };
-use time::OffsetDateTime;
 
 use crate::PgStore;
+use crate::audit;
 use crate::error::PgError;
 use crate::import;
 use crate::rows::{CredentialsRow, NewUserRow, UserRow};
 use crate::schema::users;
 use crate::sessions;
 
+/// What stands in the place of a deleted user's hash. It is none.
+const NO_HASH: &str = "-";
+
+/// Accounts that were not deleted.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn living() -> _ {
+    users::table.filter(users::deleted_at.is_null())
+}
+
 impl UserStore for PgStore {
     fn find_credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
         let row = self.read(|connection| {
-            let row = users::table
+            let row = living()
                 .filter(users::username_key.eq(username.key()))
                 .select(CredentialsRow::as_select())
                 .first(connection)
@@ -32,8 +42,8 @@ impl UserStore for PgStore {
 
     fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let row = self.read(|connection| {
-            let row = users::table
-                .find(id.get())
+            let row = living()
+                .filter(users::id.eq(id.get()))
                 .select(UserRow::as_select())
                 .first(connection)
                 .optional()?;
@@ -42,39 +52,71 @@ impl UserStore for PgStore {
         row.map(UserRow::into_user).transpose()
     }
 
-    fn list_users(&self, page: UserPage) -> Result<Vec<User>, StoreError> {
+    fn list_users(&self, query: &UserQuery, limit: u32) -> Result<Vec<User>, StoreError> {
         let rows: Vec<UserRow> = self.read(|connection| {
-            let rows = users::table
-                .filter(users::id.gt(page.after.map_or(0, UserId::get)))
-                .order(users::id)
-                .limit(page.limit.into())
+            let page = living()
                 .select(UserRow::as_select())
-                .load(connection)?;
-            Ok(rows)
+                .limit(limit.into())
+                .into_boxed();
+            let page = match query {
+                UserQuery::All { after } => page
+                    .filter(users::id.gt(after.map_or(0, UserId::get)))
+                    .order(users::id),
+                UserQuery::ByUsername { prefix, after } => {
+                    let mut page = page
+                        .filter(users::username_key.ge(prefix))
+                        .order(users::username_key);
+                    if let Some(end) = after_all_with(prefix) {
+                        page = page.filter(users::username_key.lt(end));
+                    }
+                    match after {
+                        Some(after) => page.filter(users::username_key.gt(after)),
+                        None => page,
+                    }
+                }
+                UserQuery::ByEmail { prefix, after } => {
+                    let mut page = page
+                        .filter(users::email_key.ge(prefix))
+                        .order(users::email_key);
+                    if let Some(end) = after_all_with(prefix) {
+                        page = page.filter(users::email_key.lt(end));
+                    }
+                    match after {
+                        Some(after) => page.filter(users::email_key.gt(after)),
+                        None => page,
+                    }
+                }
+            };
+            Ok(page.load(connection)?)
         })?;
         rows.into_iter().map(UserRow::into_user).collect()
     }
 
-    fn create_user(&self, user: &NewUser, now: OffsetDateTime) -> Result<User, CreateUserError> {
-        let row: UserRow = self.with(|connection| {
-            let row = diesel::insert_into(users::table)
-                .values(NewUserRow::of(None, user, now))
-                .returning(UserRow::as_returning())
-                .get_result(connection)?;
-            Ok(row)
-        })?;
-        Ok(row.into_user()?)
+    fn create_user(&self, user: &NewUser, act: &Act) -> Result<User, CreateUserError> {
+        self.with(|connection| {
+            connection.transaction(|connection| {
+                let row: UserRow = diesel::insert_into(users::table)
+                    .values(NewUserRow::of(None, user, act.at))
+                    .returning(UserRow::as_returning())
+                    .get_result(connection)?;
+                let user = row.into_user()?;
+                let deed = Deed::new(Action::UserCreated).on(user.id);
+                audit::write(connection, &deed, act)?;
+                Ok(user)
+            })
+        })
+        .map_err(CreateUserError::from)
     }
 
     fn import_users(
         &self,
         users: &[ImportedUser],
-        now: OffsetDateTime,
+        act: &Act,
         progress: &mut dyn FnMut(usize),
     ) -> Result<ImportSummary, ImportUsersError> {
         self.with(|connection| {
             let outcome = connection
-                .transaction(|connection| import::import(connection, users, now, progress));
+                .transaction(|connection| import::import(connection, users, act, progress));
             match outcome {
                 Ok(summary) => Ok(Ok(summary)),
                 Err(import::Failed::Conflicts(all)) => Ok(Err(ImportUsersError::Conflicts(all))),
@@ -83,92 +125,76 @@ impl UserStore for PgStore {
         })?
     }
 
-    fn set_status(
+    fn update_user(
         &self,
         id: UserId,
-        status: UserStatus,
-        now: OffsetDateTime,
-    ) -> Result<Option<User>, StoreError> {
-        let since = match status {
-            UserStatus::Active => None,
-            UserStatus::Disabled { since } => Some(since),
-        };
-        let row = self.with(|connection| {
-            connection.transaction(|connection| {
-                // Nothing changes where the user is that already.
-                let of_other_status = users::table
-                    .find(id.get())
-                    .filter(users::disabled_at.is_null().eq(since.is_some()));
-                let changed = diesel::update(of_other_status)
-                    .set((users::disabled_at.eq(since), users::updated_at.eq(now)))
-                    .returning(UserRow::as_returning())
-                    .get_result(connection)
-                    .optional()?;
-                if since.is_some() {
-                    sessions::end_all(connection, id, None, EndReason::UserDisabled, now)?;
-                }
-                match changed {
-                    Some(row) => Ok(Some(row)),
-                    None => Ok(users::table
-                        .find(id.get())
-                        .select(UserRow::as_select())
-                        .first(connection)
-                        .optional()?),
-                }
-            })
-        });
-        row.map_err(StoreError::from)?
-            .map(UserRow::into_user)
-            .transpose()
-    }
-
-    fn update_profile(
-        &self,
-        id: UserId,
-        change: &ProfileChange,
-        now: OffsetDateTime,
+        change: &UserChange,
+        act: &Act,
     ) -> Result<Option<User>, CreateUserError> {
-        if *change == ProfileChange::default() {
+        if *change == UserChange::default() {
             return Ok(self.find_user(id)?);
         }
-        let row: Option<UserRow> = self.with(|connection| {
-            // What is `None` is left out of the statement.
-            let email = change.email.changed().map(|email| {
-                let (address, key) = (email.map(Email::as_str), email.map(Email::key));
-                (users::email.eq(address), users::email_key.eq(key))
-            });
-            let display_name = change
-                .display_name
-                .changed()
-                .map(|name| users::display_name.eq(name));
-            let row = diesel::update(users::table.find(id.get()))
-                .set((email, display_name, users::updated_at.eq(now)))
-                .returning(UserRow::as_returning())
-                .get_result(connection)
-                .optional()?;
-            Ok(row)
-        })?;
-        Ok(row.map(UserRow::into_user).transpose()?)
+        self.with(|connection| {
+            connection.transaction(|connection| {
+                let mut user = change_fields(connection, id, change, act)?;
+                if let Some(active) = change.active {
+                    user = change_status(connection, id, active, act)?.or(user);
+                }
+                match user {
+                    Some(user) => Ok(Some(user.into_user()?)),
+                    None => find(connection, id),
+                }
+            })
+        })
+        .map_err(CreateUserError::from)
+    }
+
+    fn delete_user(&self, id: UserId, act: &Act) -> Result<bool, StoreError> {
+        let deleted = self.with(|connection| {
+            connection.transaction(|connection| {
+                let no_text = None::<&str>;
+                let changed = diesel::update(living().filter(users::id.eq(id.get())))
+                    .set((
+                        users::deleted_at.eq(act.at),
+                        users::updated_at.eq(act.at),
+                        users::disabled_at.eq(act.at),
+                        users::email.eq(no_text),
+                        users::email_key.eq(no_text),
+                        users::display_name.eq(no_text),
+                        users::roles.eq(Vec::<&str>::new()),
+                        users::password_hash.eq(NO_HASH),
+                    ))
+                    .execute(connection)?;
+                if changed == 1 {
+                    sessions::end_all(connection, id, None, EndReason::UserDeleted, act.at)?;
+                    audit::write(connection, &Deed::new(Action::UserDeleted).on(id), act)?;
+                }
+                Ok(changed)
+            })
+        });
+        is_one(deleted)
     }
 
     fn set_password_hash(
         &self,
         id: UserId,
         hash: &PasswordHash,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let changed = self.with(|connection| {
-            let changed = connection.transaction(|connection| {
-                let changed = diesel::update(users::table.find(id.get()))
+            connection.transaction(|connection| {
+                let changed = diesel::update(living().filter(users::id.eq(id.get())))
                     .set((
                         users::password_hash.eq(hash.expose()),
-                        users::updated_at.eq(now),
+                        users::updated_at.eq(act.at),
                     ))
                     .execute(connection)?;
-                sessions::end_all(connection, id, None, EndReason::PasswordChanged, now)?;
-                QueryResult::Ok(changed)
-            })?;
-            Ok(changed)
+                if changed == 1 {
+                    sessions::end_all(connection, id, None, EndReason::PasswordChanged, act.at)?;
+                    audit::write(connection, &Deed::new(Action::PasswordReset).on(id), act)?;
+                }
+                Ok(changed)
+            })
         });
         is_one(changed)
     }
@@ -179,26 +205,26 @@ impl UserStore for PgStore {
         from: &PasswordHash,
         to: &PasswordHash,
         keep: SessionId,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let changed = self.with(|connection| {
-            let changed = connection.transaction(|connection| {
-                let unchanged = users::table
-                    .find(id.get())
+            connection.transaction(|connection| {
+                let unchanged = living()
+                    .filter(users::id.eq(id.get()))
                     .filter(users::password_hash.eq(from.expose()));
                 let changed = diesel::update(unchanged)
                     .set((
                         users::password_hash.eq(to.expose()),
-                        users::updated_at.eq(now),
+                        users::updated_at.eq(act.at),
                     ))
                     .execute(connection)?;
                 if changed == 1 {
                     let reason = EndReason::PasswordChanged;
-                    sessions::end_all(connection, id, Some(keep), reason, now)?;
+                    sessions::end_all(connection, id, Some(keep), reason, act.at)?;
+                    audit::write(connection, &Deed::new(Action::PasswordChanged).on(id), act)?;
                 }
-                QueryResult::Ok(changed)
-            })?;
-            Ok(changed)
+                Ok(changed)
+            })
         });
         is_one(changed)
     }
@@ -210,8 +236,8 @@ impl UserStore for PgStore {
         to: &PasswordHash,
     ) -> Result<bool, StoreError> {
         let changed = self.with(|connection| {
-            let unchanged = users::table
-                .find(id.get())
+            let unchanged = living()
+                .filter(users::id.eq(id.get()))
                 .filter(users::password_hash.eq(from.expose()));
             // Not worth waiting for: an import holds the table, and the connection is wanted.
             let changed = connection.transaction(|connection| {
@@ -226,6 +252,108 @@ impl UserStore for PgStore {
     }
 }
 
+fn find(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, PgError> {
+    let row: Option<UserRow> = living()
+        .filter(users::id.eq(id.get()))
+        .select(UserRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(row.map(UserRow::into_user).transpose()?)
+}
+
+/// Changes everything but whether the user may log in. `None` where there is nothing to change,
+/// or nobody.
+fn change_fields(
+    connection: &mut PgConnection,
+    id: UserId,
+    change: &UserChange,
+    act: &Act,
+) -> Result<Option<UserRow>, PgError> {
+    let fields = change.fields();
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    // What is `None` is left out of the statement.
+    let email = change.email.changed().map(|email| {
+        let (address, key) = (email.map(Email::as_str), email.map(Email::key));
+        (users::email.eq(address), users::email_key.eq(key))
+    });
+    let display_name = change
+        .display_name
+        .changed()
+        .map(|name| users::display_name.eq(name));
+    let roles = change.roles.as_ref().map(|roles| {
+        let roles: Vec<&str> = roles.iter().map(Role::as_str).collect();
+        users::roles.eq(roles)
+    });
+    let row = diesel::update(living().filter(users::id.eq(id.get())))
+        .set((email, display_name, roles, users::updated_at.eq(act.at)))
+        .returning(UserRow::as_returning())
+        .get_result(connection)
+        .optional()?;
+    if row.is_some() {
+        let deed = Deed::new(Action::UserChanged).on(id);
+        audit::write(connection, &deed.detail(fields.join(" ")), act)?;
+    }
+    Ok(row)
+}
+
+/// `None` where the user is that already, or there is none.
+fn change_status(
+    connection: &mut PgConnection,
+    id: UserId,
+    active: bool,
+    act: &Act,
+) -> Result<Option<UserRow>, PgError> {
+    let of_other_status = living()
+        .filter(users::id.eq(id.get()))
+        .filter(users::disabled_at.is_null().ne(active));
+    let since = (!active).then_some(act.at);
+    let row = diesel::update(of_other_status)
+        .set((users::disabled_at.eq(since), users::updated_at.eq(act.at)))
+        .returning(UserRow::as_returning())
+        .get_result(connection)
+        .optional()?;
+    if row.is_some() {
+        let action = if active {
+            Action::UserEnabled
+        } else {
+            sessions::end_all(connection, id, None, EndReason::UserDisabled, act.at)?;
+            Action::UserDisabled
+        };
+        audit::write(connection, &Deed::new(action).on(id), act)?;
+    }
+    Ok(row)
+}
+
+/// The text that comes after all that begin with `prefix`, byte by byte; none if there is none.
+/// A range, where `LIKE` would be a pattern: a prepared statement uses the index for it.
+fn after_all_with(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
 fn is_one(changed: Result<usize, PgError>) -> Result<bool, StoreError> {
     Ok(changed? == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_of_a_prefix_ends_after_everything_that_begins_with_it() {
+        assert_eq!(after_all_with("matt").as_deref(), Some("matu"));
+        assert_eq!(after_all_with("a\u{7f}").as_deref(), Some("a\u{80}"));
+        assert_eq!(after_all_with("\u{d7ff}").as_deref(), Some("\u{e000}"));
+        assert_eq!(after_all_with("b\u{10ffff}").as_deref(), Some("c"));
+        assert_eq!(after_all_with("\u{10ffff}"), None);
+        assert_eq!(after_all_with(""), None);
+    }
 }

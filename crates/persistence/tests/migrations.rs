@@ -32,6 +32,15 @@ fn of_ten_replicas_that_start_at_once_one_migrates() {
     );
 }
 
+/// How many migrations there are.
+fn folders() -> usize {
+    let all = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    std::fs::read_dir(all)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().is_dir())
+        .count()
+}
+
 #[test]
 fn every_migration_can_be_undone_and_done_again() {
     let database = TestDatabase::new();
@@ -41,7 +50,7 @@ fn every_migration_can_be_undone_and_done_again() {
         migrations::state(&database.url()).unwrap(),
         SchemaState::Current
     );
-    assert_eq!(all.len(), 3);
+    assert_eq!(all.len(), folders());
 }
 
 #[test]
@@ -50,7 +59,7 @@ fn looking_at_an_empty_database_leaves_it_empty() {
     for _ in 0..2 {
         assert_eq!(
             migrations::state(&database.url()).unwrap(),
-            SchemaState::Behind(3)
+            SchemaState::Behind(folders())
         );
     }
 }
@@ -83,11 +92,12 @@ fn a_migration_that_fails_changes_nothing_and_is_named() {
     assert!(error.to_string().contains("signing_keys"), "{error}");
     assert_eq!(
         migrations::state(&database.url()).unwrap(),
-        SchemaState::Behind(2)
+        SchemaState::Behind(folders() - 1)
     );
     database
         .connect()
         .batch_execute("DROP TABLE signing_keys")
         .unwrap();
-    assert_eq!(migrations::migrate(&database.url()).unwrap().len(), 2);
+    let rest = migrations::migrate(&database.url()).unwrap();
+    assert_eq!(rest.len(), folders() - 1);
 }

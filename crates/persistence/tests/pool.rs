@@ -10,19 +10,16 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use passgate_domain::ports::{StoreError, UserPage, UserStore};
-use passgate_domain::testing::new_user;
-use passgate_domain::{PasswordHash, UserStatus, Username};
+use passgate_domain::ports::{CreateUserError, StoreError, UserQuery, UserStore};
+use passgate_domain::testing::{act, new_user};
+use passgate_domain::{PasswordHash, UserChange, Username};
 use passgate_local_postgres::testing::admin_url;
 use passgate_persistence::testing::TestDatabase;
 use passgate_persistence::{OpenError, PgStore, PoolSettings};
 use secrecy::{ExposeSecret, SecretString};
 use time::macros::datetime;
 
-const PAGE: UserPage = UserPage {
-    after: None,
-    limit: 10,
-};
+const ALL: UserQuery = UserQuery::All { after: None };
 
 fn open(url: &str) -> Result<PgStore, OpenError> {
     PgStore::open(&SecretString::from(url), &PoolSettings::with_size(1))
@@ -45,7 +42,7 @@ fn a_read_outlives_the_end_of_its_connection() {
     store.ping().unwrap();
     for _ in 0..3 {
         end_sessions(&database);
-        assert!(store.list_users(PAGE).unwrap().is_empty());
+        assert!(store.list_users(&ALL, 10).unwrap().is_empty());
     }
 }
 
@@ -54,11 +51,13 @@ fn a_write_on_a_dead_connection_is_unavailable_once_and_not_forever() {
     let database = TestDatabase::new();
     let store = PgStore::open(&database.url(), &PoolSettings::with_size(1)).unwrap();
     let now = datetime!(2026-11-01 12:00 UTC);
-    let matt = store.create_user(&new_user("matt"), now).unwrap();
+    let matt = store.create_user(&new_user("matt"), &act(now)).unwrap();
     end_sessions(&database);
-    let disable = || store.set_status(matt.id, UserStatus::Disabled { since: now }, now);
+    let disable = || store.update_user(matt.id, &UserChange::active(false), &act(now));
     match disable() {
-        Err(StoreError::Unavailable(_)) => assert!(disable().unwrap().is_some()),
+        Err(CreateUserError::Store(StoreError::Unavailable(_))) => {
+            assert!(disable().unwrap().is_some());
+        }
         outcome => assert!(outcome.unwrap().is_some()),
     }
 }
@@ -91,7 +90,7 @@ fn an_upgrade_does_not_wait_for_the_table() {
     let database = TestDatabase::new();
     let store = database.store();
     let now = datetime!(2026-11-01 12:00 UTC);
-    let matt = store.create_user(&new_user("matt"), now).unwrap();
+    let matt = store.create_user(&new_user("matt"), &act(now)).unwrap();
     let (old, new) = (
         new_user("matt").password_hash,
         PasswordHash::new("$sample$stronger"),
@@ -130,7 +129,7 @@ fn with_every_connection_in_use_the_answer_is_unavailable() {
     thread::scope(|scope| {
         let (done, is_done) = mpsc::channel();
         let waiting = &store;
-        scope.spawn(move || done.send(waiting.list_users(PAGE).is_ok()).unwrap());
+        scope.spawn(move || done.send(waiting.list_users(&ALL, 10).is_ok()).unwrap());
         // Until the one connection is in use this answers well.
         let error = loop {
             if let Err(error) = store.ping() {
@@ -188,7 +187,7 @@ fn a_url_of_several_hosts_finds_the_one_that_takes_writes() {
     );
     let store = open(&several).unwrap();
     store
-        .create_user(&new_user("matt"), datetime!(2026-11-01 12:00 UTC))
+        .create_user(&new_user("matt"), &act(datetime!(2026-11-01 12:00 UTC)))
         .unwrap();
 }
 

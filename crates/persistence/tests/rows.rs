@@ -1,8 +1,8 @@
 //! What somebody else wrote into our tables.
 
 use diesel::connection::SimpleConnection;
-use passgate_domain::ports::{SigningKeyStore, StoreError, UserPage, UserStore};
-use passgate_domain::testing::{new_user, signing_key};
+use passgate_domain::ports::{AuditStore, SigningKeyStore, StoreError, UserQuery, UserStore};
+use passgate_domain::testing::{act, new_user, signing_key};
 use passgate_persistence::testing::TestDatabase;
 use time::macros::datetime;
 
@@ -18,17 +18,14 @@ fn a_row_that_breaks_a_rule_is_named_and_not_passed_on() {
         let mut user = new_user("matt");
         user.email = passgate_domain::Email::parse("matt@example.com").ok();
         store
-            .create_user(&user, datetime!(2026-11-01 12:00 UTC))
+            .create_user(&user, &act(datetime!(2026-11-01 12:00 UTC)))
             .unwrap();
         database
             .connect()
             .batch_execute(&format!("UPDATE users SET {column} = {value}"))
             .unwrap();
         let error = store
-            .list_users(UserPage {
-                after: None,
-                limit: 1,
-            })
+            .list_users(&UserQuery::All { after: None }, 1)
             .unwrap_err();
         let StoreError::Corrupt {
             table,
@@ -48,7 +45,7 @@ fn the_database_refuses_what_no_release_of_ours_writes() {
     let database = TestDatabase::new();
     let store = database.store();
     store
-        .create_user(&new_user("matt"), datetime!(2026-11-01 12:00 UTC))
+        .create_user(&new_user("matt"), &act(datetime!(2026-11-01 12:00 UTC)))
         .unwrap();
     store
         .install_signing_key(&signing_key("k1", "EdDSA"))
@@ -58,6 +55,7 @@ fn the_database_refuses_what_no_release_of_ours_writes() {
         "UPDATE users SET username = ''",
         "UPDATE users SET email = 'a@b.c'",
         "UPDATE users SET password_hash = ''",
+        "UPDATE users SET deleted_at = now()",
         "UPDATE users SET roles = '{NULL}'",
         "UPDATE signing_keys SET state = 'compromised'",
         "UPDATE signing_keys SET kid = ''",
@@ -83,12 +81,35 @@ fn a_large_import_is_one_change() {
     let mut told = Vec::new();
     let now = datetime!(2026-11-01 12:00 UTC);
     let summary = store
-        .import_users(&users, now, &mut |done| told.push(done))
+        .import_users(&users, &act(now), &mut |done| told.push(done))
         .unwrap();
     assert_eq!(summary.created, 2500);
     assert_eq!(told, [0, 1000, 2000, 2500]);
-    let next = store.create_user(&new_user("next"), now).unwrap();
+    let next = store.create_user(&new_user("next"), &act(now)).unwrap();
     assert_eq!(next.id.get(), 5001);
-    let again = store.import_users(&users, now, &mut |_| ()).unwrap();
+    let again = store.import_users(&users, &act(now), &mut |_| ()).unwrap();
     assert_eq!((again.created, again.unchanged), (0, 2500));
+}
+
+#[test]
+fn the_audit_log_is_added_to_and_nothing_else() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let now = datetime!(2026-11-01 12:00 UTC);
+    store.create_user(&new_user("matt"), &act(now)).unwrap();
+    for statement in [
+        "UPDATE audit_events SET actor = 'nobody'",
+        "DELETE FROM audit_events",
+        "TRUNCATE audit_events",
+    ] {
+        let refused = database.connect().batch_execute(statement).unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{refused}");
+    }
+    assert_eq!(store.remove_events(now, 10).unwrap(), 0);
+    assert_eq!(
+        store
+            .remove_events(now + time::Duration::SECOND, 10)
+            .unwrap(),
+        1
+    );
 }

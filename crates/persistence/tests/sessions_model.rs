@@ -2,12 +2,13 @@
 //! say the same.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use passgate_domain::ports::{SessionStore, UserStore};
+use passgate_domain::audit::{self, EventFilter};
+use passgate_domain::ports::{AuditStore, SessionStore, UserStore};
 use passgate_domain::session::{
     Device, EndReason, Generation, NewSession, Rotate, Rotation, SessionId,
 };
-use passgate_domain::testing::{MemoryStore, new_user};
-use passgate_domain::{PasswordHash, ScopeSet, UserId, UserStatus};
+use passgate_domain::testing::{MemoryStore, act, new_user};
+use passgate_domain::{PasswordHash, ScopeSet, UserChange, UserId};
 use passgate_persistence::testing::TestStore;
 use proptest::prelude::*;
 use time::macros::datetime;
@@ -101,7 +102,7 @@ impl Script {
     }
 }
 
-fn play<S: UserStore + SessionStore>(
+fn play<S: UserStore + SessionStore + AuditStore>(
     store: &S,
     events: &[Event],
     names: &[SessionId],
@@ -115,13 +116,29 @@ fn play<S: UserStore + SessionStore>(
     let users = ["a", "b"].map(|name| {
         let mut user = new_user(name);
         user.password_hash = PasswordHash::new(format!("$sample${name}"));
-        store.create_user(&user, START).unwrap().id
+        store.create_user(&user, &act(START)).unwrap().id
     });
     let mut names = names.iter();
-    events
+    let mut outcomes: Vec<String> = events
         .iter()
         .map(|event| step(store, event, &mut script, &users, &mut names))
-        .collect()
+        .collect();
+    let everything = EventFilter {
+        limit: 10_000,
+        ..EventFilter::default()
+    };
+    // Numbers may have gaps; what was written down, and in which order, is the same.
+    outcomes.extend(store.events(&everything).unwrap().iter().map(|written| {
+        let id = 0;
+        format!(
+            "{:?}",
+            audit::Event {
+                id,
+                ..written.clone()
+            }
+        )
+    }));
+    outcomes
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: one arm an event")]
@@ -153,7 +170,7 @@ fn step<S: UserStore + SessionStore>(
                 expires_at: now + LIFE,
             };
             let opened = store
-                .open_session(&session, &PasswordHash::new(hash), now)
+                .open_session(&session, &PasswordHash::new(hash), &act(now))
                 .unwrap();
             if opened {
                 script.sessions.push((session.id, users[user], 1));
@@ -178,7 +195,7 @@ fn step<S: UserStore + SessionStore>(
                 idle_until: now + IDLE,
                 device: Device::new(Some("other"), Some("192.0.2.1".to_owned())),
             };
-            let rotation = store.rotate_session(&rotate, now).unwrap();
+            let rotation = store.rotate_session(&rotate, &act(now)).unwrap();
             if let Rotation::Rotated { session, .. } = &rotation {
                 *newest = session.generation.get();
             }
@@ -186,25 +203,29 @@ fn step<S: UserStore + SessionStore>(
         }
         Event::Revoke { session } => with_session(script, session, |id, _| {
             store
-                .end_session(id, EndReason::Revoked, now)
+                .end_session(id, EndReason::Revoked, &act(now))
                 .unwrap()
                 .to_string()
         }),
         Event::LogOutOthers { session } => with_session(script, session, |id, user| {
             store
-                .end_other_sessions(user, id, EndReason::Revoked, now)
+                .end_sessions(user, Some(id), EndReason::Revoked, &act(now))
                 .unwrap()
                 .to_string()
         }),
         Event::Disable { user } => {
-            let status = UserStatus::Disabled { since: now };
-            format!("{:?}", store.set_status(users[user], status, now).unwrap())
+            format!(
+                "{:?}",
+                store
+                    .update_user(users[user], &UserChange::active(false), &act(now))
+                    .unwrap()
+            )
         }
         Event::Enable { user } => {
             format!(
                 "{:?}",
                 store
-                    .set_status(users[user], UserStatus::Active, now)
+                    .update_user(users[user], &UserChange::active(true), &act(now))
                     .unwrap()
             )
         }
@@ -213,7 +234,7 @@ fn step<S: UserStore + SessionStore>(
             script.hashes[user].clone_from(&hash);
             let hash = PasswordHash::new(hash);
             store
-                .set_password_hash(users[user], &hash, now)
+                .set_password_hash(users[user], &hash, &act(now))
                 .unwrap()
                 .to_string()
         }
@@ -226,7 +247,7 @@ fn step<S: UserStore + SessionStore>(
             let old = std::mem::replace(&mut script.hashes[index], new.clone());
             let (old, new) = (PasswordHash::new(old), PasswordHash::new(new));
             store
-                .change_password(user, &old, &new, id, now)
+                .change_password(user, &old, &new, id, &act(now))
                 .unwrap()
                 .to_string()
         }

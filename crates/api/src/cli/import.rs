@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use passgate_auth::password::Passwords;
+use passgate_domain::ImportedUser;
 use passgate_domain::ports::{ImportSummary, ImportUsersError, UserStore};
-use passgate_domain::{Clock, ImportedUser, SystemClock};
 
 use self::read::Line;
-use super::{output, with_database};
+use super::{act, output, with_database};
 use crate::config::{DatabaseArgs, PasswordArgs};
 use crate::failure::Failure;
 use crate::server;
@@ -54,11 +54,9 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), Failure> {
     let (numbers, users) = check(content.lines, &passwords).map_err(|bad| tell(&file, bad))?;
     let summary = with_database(&args.database, |database| {
         let bar = progress_bar(users.len());
-        let outcome = database
-            .store()
-            .import_users(&users, SystemClock.now(), &mut |done| {
-                bar.set_position(done as u64);
-            });
+        let outcome = database.store().import_users(&users, &act(), &mut |done| {
+            bar.set_position(done as u64);
+        });
         bar.finish_and_clear();
         outcome.map_err(|error| match error {
             ImportUsersError::Conflicts(conflicts) => tell(

@@ -1,11 +1,11 @@
 use clap::{Args, Subcommand};
 use passgate_auth::flows::{self, Register, RegisterError};
-use passgate_domain::ports::{UserPage, UserStore};
-use passgate_domain::{Clock, Email, Role, SystemClock, User, UserStatus, Username};
+use passgate_domain::ports::{UserQuery, UserStore};
+use passgate_domain::{Email, Role, User, UserChange, Username};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
-use super::{import, output, prompt, with_database};
+use super::{act, import, output, prompt, with_database};
 use crate::config::{DatabaseArgs, PasswordArgs};
 use crate::database::Database;
 use crate::failure::Failure;
@@ -158,14 +158,14 @@ fn add(args: AddArgs) -> Result<(), Failure> {
         roles,
     };
     let user = with_database(&args.database, |database| {
-        flows::register(database.store(), &passwords, &policy, &SystemClock, command).map_err(
-            |error| match error {
+        flows::register(database.store(), &passwords, &policy, command, &act()).map_err(|error| {
+            match error {
                 RegisterError::Taken(field) => Failure::new(format!(
                     "the {field} is already taken by another user: nothing was changed"
                 )),
                 error => Failure::from_error(&error),
-            },
-        )
+            }
+        })
     })?;
     output::line(&format!(
         "Made user {} with number {}.",
@@ -202,7 +202,7 @@ fn all(database: &Database) -> Result<Vec<User>, Failure> {
         let after = users.last().map(|user| user.id);
         let page = database
             .store()
-            .list_users(UserPage { after, limit: PAGE })?;
+            .list_users(&UserQuery::All { after }, PAGE)?;
         if page.is_empty() {
             return Ok(users);
         }
@@ -241,15 +241,10 @@ fn show(args: &ShowArgs) -> Result<(), Failure> {
 fn set_status(args: &NameArgs, enable: bool) -> Result<(), Failure> {
     let user = with_database(&args.database, |database| {
         let user = find(database, &args.username)?;
-        let now = SystemClock.now();
-        let status = if enable {
-            UserStatus::Active
-        } else {
-            UserStatus::Disabled { since: now }
-        };
+        let change = UserChange::active(enable);
         database
             .store()
-            .set_status(user.id, status, now)?
+            .update_user(user.id, &change, &act())?
             .ok_or_else(|| unknown(&args.username))
     })?;
     output::line(&format!(
@@ -267,10 +262,7 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), Failure> {
         let user = find(database, &args.username)?;
         policy.check(&password, Some(&user.username))?;
         let hash = passwords.hash_blocking(&password)?;
-        if !database
-            .store()
-            .set_password_hash(user.id, &hash, SystemClock.now())?
-        {
+        if !database.store().set_password_hash(user.id, &hash, &act())? {
             return Err(unknown(&args.username));
         }
         Ok(user)

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use passgate_auth::flows::{self, ChangePassword, RegisterError};
 use passgate_domain::ports::UserStore;
-use passgate_domain::{Email, Password, Patch, ProfileChange};
+use passgate_domain::{Email, Password, Patch, UserChange};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use super::caller::Caller;
 use super::users::{DISPLAY_NAME, UserBody, is_display_name};
 use crate::blocking;
 use crate::error::{ApiError, FieldError};
-use crate::extract::{Bearer, Json};
+use crate::extract::{Bearer, Json, Origin};
 use crate::request_log::Problem;
 use crate::state::AppState;
 
@@ -49,7 +49,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Patch<String>, D:
 }
 
 impl ProfileBody {
-    fn check(self) -> Result<ProfileChange, ApiError> {
+    fn check(self) -> Result<UserChange, ApiError> {
         let mut errors = Vec::new();
         let mut refuse = |field, message: String| {
             errors.push(FieldError {
@@ -76,9 +76,10 @@ impl ProfileBody {
             patch => patch,
         };
         if errors.is_empty() {
-            Ok(ProfileChange {
+            Ok(UserChange {
                 email,
                 display_name,
+                ..UserChange::default()
             })
         } else {
             Err(ApiError::Validation(errors))
@@ -137,13 +138,14 @@ pub async fn me(
 pub async fn change_profile(
     state: web::Data<AppState>,
     Bearer(token): Bearer,
+    origin: Origin,
     Json(body): Json<ProfileBody>,
 ) -> Result<web::Json<UserBody>, ApiError> {
     let change = body.check()?;
     let user = blocking::run::<_, ApiError, _>(move || {
         let caller = Caller::of(&state, &token)?;
-        let now = state.clock.now();
-        let changed = state.store.update_profile(caller.user.id, &change, now);
+        let act = caller.act(&state, &origin);
+        let changed = state.store.update_user(caller.user.id, &change, &act);
         changed
             .map_err(RegisterError::from)?
             .ok_or(ApiError::SessionEnded)
@@ -177,12 +179,15 @@ pub async fn change_profile(
 pub async fn change_password(
     state: web::Data<AppState>,
     Bearer(token): Bearer,
+    origin: Origin,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, ApiError> {
     let current = parse("current_password", body.current_password)?;
     let new = parse("new_password", body.new_password)?;
     let user_id = blocking::run::<_, ApiError, _>(move || {
-        let Caller { user, session } = Caller::of(&state, &token)?;
+        let caller = Caller::of(&state, &token)?;
+        let act = caller.act(&state, &origin);
+        let Caller { user, session } = caller;
         let command = ChangePassword {
             user_id: user.id,
             username: user.username,
@@ -194,10 +199,9 @@ pub async fn change_password(
             store,
             passwords,
             policy,
-            clock,
             ..
         } = &**state;
-        flows::change_password(store, passwords, policy, clock.as_ref(), &command)?;
+        flows::change_password(store, passwords, policy, &command, &act)?;
         Ok(user.id)
     })
     .await?;

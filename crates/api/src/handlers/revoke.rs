@@ -2,13 +2,14 @@
 
 use actix_web::{HttpResponse, web};
 use passgate_auth::flows::{self, Revoked};
+use passgate_domain::audit::Actor;
 use passgate_domain::ports::StoreError;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::blocking;
 use crate::error::ApiError;
-use crate::extract::Form;
+use crate::extract::{Form, Origin};
 use crate::request_log::OAuthProblem;
 use crate::state::AppState;
 
@@ -41,11 +42,16 @@ pub struct RevokeRequest {
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = OAuthProblem),
     )
 )]
-pub async fn revoke(state: web::Data<AppState>, mut form: Form) -> Result<HttpResponse, ApiError> {
+pub async fn revoke(
+    state: web::Data<AppState>,
+    origin: Origin,
+    mut form: Form,
+) -> Result<HttpResponse, ApiError> {
     let missing = || ApiError::InvalidRequest("The field token is missing".into());
     let token = form.take("token").ok_or_else(missing)?;
     let revoked = blocking::run::<_, StoreError, _>(move || {
-        flows::revoke(&state.store, &state.tokens, &state.verifier, &token)
+        let act = origin.act(&state, Actor::Anonymous);
+        flows::revoke(&state.store, &state.tokens, &state.verifier, &token, &act)
     })
     .await?;
     if let Revoked::Session(session) = revoked {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::caller::Caller;
 use crate::blocking;
 use crate::error::ApiError;
-use crate::extract::Bearer;
+use crate::extract::{Bearer, Origin};
 use crate::request_log::Problem;
 use crate::state::AppState;
 
@@ -112,6 +112,7 @@ pub async fn list(
 pub async fn end(
     state: web::Data<AppState>,
     Bearer(token): Bearer,
+    origin: Origin,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let wanted = id
@@ -120,10 +121,10 @@ pub async fn end(
         .map_err(|_| ApiError::NoSuchSession)?;
     blocking::run(move || {
         let caller = Caller::of(&state, &token)?;
-        let now = state.clock.now();
-        let sessions = state.store.sessions_of(caller.user.id, now)?;
+        let act = caller.act(&state, &origin);
+        let sessions = state.store.sessions_of(caller.user.id, act.at)?;
         let is_the_callers = sessions.iter().any(|session| session.id == wanted);
-        if is_the_callers && state.store.end_session(wanted, EndReason::Revoked, now)? {
+        if is_the_callers && state.store.end_session(wanted, EndReason::Revoked, &act)? {
             Ok(())
         } else {
             Err(ApiError::NoSuchSession)
@@ -153,13 +154,14 @@ pub async fn end(
 pub async fn end_others(
     state: web::Data<AppState>,
     Bearer(token): Bearer,
+    origin: Origin,
 ) -> Result<HttpResponse, ApiError> {
     blocking::run::<_, ApiError, _>(move || {
-        let Caller { user, session } = Caller::of(&state, &token)?;
-        let now = state.clock.now();
-        Ok(state
-            .store
-            .end_other_sessions(user.id, session, EndReason::Revoked, now)?)
+        let caller = Caller::of(&state, &token)?;
+        let act = caller.act(&state, &origin);
+        let (user, keep) = (caller.user.id, Some(caller.session));
+        let revoked = EndReason::Revoked;
+        Ok(state.store.end_sessions(user, keep, revoked, &act)?)
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())

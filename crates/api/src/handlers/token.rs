@@ -3,6 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use passgate_auth::flows::{self, Granted, LogIn, LoggedIn, Refresh};
+use passgate_domain::audit::Actor;
 use passgate_domain::session::Device;
 use passgate_domain::{Password, ScopeSet, Username};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::blocking;
 use crate::error::ApiError;
-use crate::extract::Form;
+use crate::extract::{Form, Origin};
 use crate::request_log::OAuthProblem;
 use crate::state::AppState;
 
@@ -82,26 +83,42 @@ pub struct TokenResponse {
 pub async fn token(
     state: web::Data<AppState>,
     request: HttpRequest,
+    origin: Origin,
     mut form: Form,
 ) -> Result<HttpResponse, ApiError> {
     let grant_type = form.take_text("grant_type");
     let granted = match grant_type.as_deref() {
         Some("password") | None => {
             let command = password_grant(form, &request, grant_type.is_none())?;
-            log_in(state, command).await?
+            log_in(state, command, origin).await?
         }
         Some("refresh_token") => {
             let command = refresh_grant(form, &request)?;
-            blocking::run(move || flows::refresh(&state.store, &state.tokens, &command)).await?
+            blocking::run(move || {
+                let act = origin.act(&state, Actor::Anonymous);
+                flows::refresh(&state.store, &state.tokens, &command, &act)
+            })
+            .await?
         }
         Some(_) => return Err(ApiError::UnsupportedGrantType),
     };
     Ok(render(&granted))
 }
 
-async fn log_in(state: web::Data<AppState>, command: LogIn) -> Result<Granted, ApiError> {
+async fn log_in(
+    state: web::Data<AppState>,
+    command: LogIn,
+    origin: Origin,
+) -> Result<Granted, ApiError> {
     let LoggedIn { granted, upgraded } = blocking::run(move || {
-        flows::log_in(&state.store, &state.passwords, &state.tokens, &command)
+        let act = origin.act(&state, Actor::Anonymous);
+        let AppState {
+            store,
+            passwords,
+            tokens,
+            ..
+        } = &**state;
+        flows::log_in(store, passwords, tokens, &command, &act)
     })
     .await?;
     tracing::info!(user_id = %granted.user.id, session = %granted.session, upgraded, "logged in");

@@ -6,6 +6,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use passgate_auth::flows::{self, Register};
 use passgate_auth::password::Policy;
+use passgate_domain::audit::Actor;
 use passgate_domain::user::MAX_DISPLAY_NAME_BYTES;
 use passgate_domain::{Email, Password, Role, User, Username};
 use secrecy::SecretString;
@@ -16,7 +17,7 @@ use utoipa::ToSchema;
 use crate::blocking;
 use crate::config::Registration;
 use crate::error::{ApiError, FieldError};
-use crate::extract::Json;
+use crate::extract::{Json, Origin};
 use crate::request_log::Problem;
 use crate::state::AppState;
 
@@ -100,6 +101,7 @@ impl From<User> for UserBody {
 )]
 pub async fn register(
     state: web::Data<AppState>,
+    origin: Origin,
     Json(body): Json<RegisterBody>,
 ) -> Result<HttpResponse, ApiError> {
     if state.registration == Registration::Closed {
@@ -111,10 +113,10 @@ pub async fn register(
             store,
             passwords,
             policy,
-            clock,
             ..
         } = &**state;
-        flows::register(store, passwords, policy, clock.as_ref(), command)
+        let act = origin.act(&state, Actor::Anonymous);
+        flows::register(store, passwords, policy, command, &act)
     })
     .await?;
     tracing::info!(user_id = %user.id, "registered");

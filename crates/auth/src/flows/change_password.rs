@@ -1,6 +1,7 @@
+use passgate_domain::audit::Act;
 use passgate_domain::ports::{StoreError, UserStore};
 use passgate_domain::session::SessionId;
-use passgate_domain::{Clock, Password, UserId, Username};
+use passgate_domain::{Password, UserId, Username};
 use thiserror::Error;
 
 use crate::password::{Check, PasswordError, Passwords, Policy, PolicyViolation};
@@ -45,8 +46,8 @@ pub fn change_password<S: UserStore + ?Sized>(
     store: &S,
     passwords: &Passwords,
     policy: &Policy,
-    clock: &dyn Clock,
     command: &ChangePassword,
+    act: &Act,
 ) -> Result<(), ChangePasswordError> {
     let ChangePassword {
         user_id,
@@ -65,7 +66,7 @@ pub fn change_password<S: UserStore + ?Sized>(
         return Err(ChangePasswordError::Incorrect);
     }
     let hash = passwords.hash_blocking(new)?;
-    if store.change_password(*user_id, stored, &hash, *session, clock.now())? {
+    if store.change_password(*user_id, stored, &hash, *session, act)? {
         Ok(())
     } else {
         Err(ChangePasswordError::Incorrect)

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use passgate_domain::ports::{SessionStore, StoreError, UserStore};
+use passgate_domain::audit::{Act, Action, Deed};
+use passgate_domain::ports::{AuditStore, SessionStore, StoreError, UserStore};
 use passgate_domain::session::{Device, Generation};
 use passgate_domain::token::FIRST_PARTY_CLIENT;
 use passgate_domain::{Credentials, Password, ScopeSet, User, Username};
@@ -75,19 +76,27 @@ const TRIES: usize = 2;
 /// Logs somebody in and opens a session.
 ///
 /// Whether the user is unknown, the password wrong or the account disabled, the work is the
-/// same: one read, one password check, no write, and [`LogInError::Refused`].
+/// same: one read, one password check, one event, and [`LogInError::Refused`]. A name that nobody
+/// has is not written down: people type passwords there.
 ///
 /// # Errors
 /// [`LogInError`].
-pub fn log_in<S: UserStore + SessionStore + ?Sized>(
+pub fn log_in<S: UserStore + SessionStore + AuditStore + ?Sized>(
     store: &S,
     passwords: &Passwords,
     tokens: &Tokens,
     command: &LogIn,
+    act: &Act,
 ) -> Result<LoggedIn, LogInError> {
     let client_id = command.client_id.as_deref().unwrap_or(FIRST_PARTY_CLIENT);
     for _ in 0..TRIES {
-        let mut credentials = check(store, passwords, command)?;
+        let mut credentials = match check(store, passwords, command)? {
+            Ok(checked) => checked,
+            Err(refused) => {
+                store.record(&refused, &act.at(tokens.now()))?;
+                return Err(LogInError::Refused);
+            }
+        };
         let scope = grant(&credentials.credentials.user, command.scope.clone())?;
         let upgraded =
             credentials.upgrade && upgrade_hash(store, passwords, &mut credentials, command)?;
@@ -100,7 +109,7 @@ pub fn log_in<S: UserStore + SessionStore + ?Sized>(
             ..
         } = credentials;
         let session = tokens.new_session(&user, client_id, &scope, command.device.clone());
-        if store.open_session(&session, &password_hash, tokens.now())? {
+        if store.open_session(&session, &password_hash, &act.at(tokens.now()))? {
             let granted = tokens.grant(user, session.id, Generation::FIRST, client_id, scope)?;
             return Ok(LoggedIn { granted, upgraded });
         }
@@ -115,28 +124,30 @@ struct Checked {
     upgrade: bool,
 }
 
+/// Checks name and password; otherwise, what is to be written down.
 fn check<S: UserStore + ?Sized>(
     store: &S,
     passwords: &Passwords,
     command: &LogIn,
-) -> Result<Checked, LogInError> {
+) -> Result<Result<Checked, Deed>, LogInError> {
     let credentials = match &command.username {
         Some(username) => store.find_credentials(username)?,
         None => None,
     };
     let stored = credentials.as_ref().map(|held| &held.password_hash);
-    match (
-        passwords.check_blocking(&command.password, stored)?,
-        credentials,
-    ) {
-        (Check::Match { upgrade }, Some(credentials)) if credentials.user.status.is_active() => {
-            Ok(Checked {
-                credentials,
-                upgrade,
-            })
+    let check = passwords.check_blocking(&command.password, stored)?;
+    let refused = Deed::new(Action::LogInRefused);
+    Ok(match (check, credentials) {
+        (_, None) => Err(refused.detail("unknown user")),
+        (Check::Mismatch, Some(held)) => Err(refused.on(held.user.id).detail("wrong password")),
+        (Check::Match { .. }, Some(held)) if !held.user.status.is_active() => {
+            Err(refused.on(held.user.id).detail("disabled"))
         }
-        _ => Err(LogInError::Refused),
-    }
+        (Check::Match { upgrade }, Some(credentials)) => Ok(Checked {
+            credentials,
+            upgrade,
+        }),
+    })
 }
 
 fn grant(user: &User, asked: ScopeSet) -> Result<ScopeSet, LogInError> {

@@ -1,3 +1,4 @@
+use passgate_domain::audit::Act;
 use passgate_domain::ports::{SessionStore, StoreError};
 use passgate_domain::session::{Device, Rotate, Rotation, SessionId};
 use passgate_domain::{ScopeSet, UserId};
@@ -60,6 +61,7 @@ pub fn refresh<S: SessionStore + ?Sized>(
     store: &S,
     tokens: &Tokens,
     command: &Refresh,
+    act: &Act,
 ) -> Result<Granted, RefreshError> {
     let presented = tokens
         .refresh_tokens()
@@ -74,7 +76,7 @@ pub fn refresh<S: SessionStore + ?Sized>(
         idle_until: tokens.idle_until(),
         device: command.device.clone(),
     };
-    let (session, user) = match store.rotate_session(&rotate, tokens.now())? {
+    let (session, user) = match store.rotate_session(&rotate, &act.at(tokens.now()))? {
         Rotation::Rotated { session, user } => (session, user),
         Rotation::Reused { user_id } => {
             return Err(RefreshError::Reused {

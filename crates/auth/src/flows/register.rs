@@ -1,5 +1,6 @@
+use passgate_domain::audit::Act;
 use passgate_domain::ports::{CreateUserError, StoreError, UniqueField, UserStore};
-use passgate_domain::{Clock, Email, NewUser, Password, Role, User, Username};
+use passgate_domain::{Email, NewUser, Password, Role, User, Username};
 use thiserror::Error;
 
 use crate::password::{PasswordError, Passwords, Policy, PolicyViolation};
@@ -53,8 +54,8 @@ pub fn register<S: UserStore + ?Sized>(
     store: &S,
     passwords: &Passwords,
     policy: &Policy,
-    clock: &dyn Clock,
     command: Register,
+    act: &Act,
 ) -> Result<User, RegisterError> {
     let Register {
         username,
@@ -72,5 +73,5 @@ pub fn register<S: UserStore + ?Sized>(
         roles: roles.into_iter().collect(),
         password_hash,
     };
-    Ok(store.create_user(&user, clock.now())?)
+    Ok(store.create_user(&user, act)?)
 }

@@ -1,3 +1,4 @@
+use passgate_domain::audit::Act;
 use passgate_domain::ports::{SessionStore, StoreError};
 use passgate_domain::session::{EndReason, SessionId};
 use passgate_domain::token::UserClaims;
@@ -24,6 +25,7 @@ pub fn revoke<S: SessionStore + ?Sized>(
     tokens: &Tokens,
     verifier: &Verifier<UserClaims>,
     token: &SecretString,
+    act: &Act,
 ) -> Result<Revoked, StoreError> {
     let text = token.expose_secret();
     let session = match tokens.refresh_tokens().read(text) {
@@ -36,7 +38,7 @@ pub fn revoke<S: SessionStore + ?Sized>(
     let Some(session) = session else {
         return Ok(Revoked::Nothing);
     };
-    let ended = store.end_session(session, EndReason::Revoked, tokens.now())?;
+    let ended = store.end_session(session, EndReason::Revoked, act)?;
     Ok(if ended {
         Revoked::Session(session)
     } else {

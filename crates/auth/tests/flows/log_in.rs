@@ -1,8 +1,9 @@
 use passgate_auth::flows::{LogInError, Register, RegisterError, register};
 use passgate_auth::password::{Check, Policy};
-use passgate_domain::ports::{UniqueField, UserStore};
-use passgate_domain::testing::new_user;
-use passgate_domain::{Clock, ImportedUser, Password, PasswordHash, UserId, UserStatus, Username};
+use passgate_domain::audit::EventFilter;
+use passgate_domain::ports::{AuditStore, UniqueField, UserStore};
+use passgate_domain::testing::{act, new_user};
+use passgate_domain::{Clock, ImportedUser, Password, PasswordHash, UserChange, UserId, Username};
 use std::time::Duration;
 
 use crate::world::{BCRYPT_1234, NOW, world};
@@ -32,7 +33,7 @@ fn every_refusal_is_the_same_and_costs_the_same() {
     let disabled = world.register("gone", &[]);
     world
         .store
-        .set_status(disabled.id, UserStatus::Disabled { since: NOW }, NOW)
+        .update_user(disabled.id, &UserChange::active(false), &act(NOW))
         .unwrap();
     for (username, password) in [
         ("matt", "wrong horse"),
@@ -52,6 +53,33 @@ fn every_refusal_is_the_same_and_costs_the_same() {
 }
 
 #[test]
+fn every_refusal_is_written_down_and_no_name_that_may_be_a_password() {
+    let world = world();
+    let matt = world.register("matt", &[]);
+    for (username, password) in [("matt", "wrong horse"), ("hunter2", "correct horse")] {
+        world.log_in(username, password, "").unwrap_err();
+    }
+    let filter = EventFilter {
+        limit: 2,
+        ..EventFilter::default()
+    };
+    let [unknown, wrong] = &world.store.events(&filter).unwrap()[..] else {
+        panic!("not two events");
+    };
+    assert_eq!(
+        (unknown.action.as_str(), unknown.user),
+        ("log_in_refused", None)
+    );
+    assert_eq!(unknown.detail.as_deref(), Some("unknown user"));
+    assert_eq!(
+        (wrong.action.as_str(), wrong.user),
+        ("log_in_refused", Some(matt.id))
+    );
+    assert_eq!(wrong.detail.as_deref(), Some("wrong password"));
+    assert!(!format!("{unknown:?}").contains("hunter2"));
+}
+
+#[test]
 fn a_bcrypt_hash_is_moved_to_argon2id_by_the_first_log_in() {
     let world = world();
     let mut user = new_user("matt");
@@ -63,7 +91,7 @@ fn a_bcrypt_hash_is_moved_to_argon2id_by_the_first_log_in() {
     };
     world
         .store
-        .import_users(&[imported], NOW, &mut |_| ())
+        .import_users(&[imported], &act(NOW), &mut |_| ())
         .unwrap();
 
     assert!(matches!(
@@ -93,7 +121,7 @@ fn a_disabled_users_hash_is_not_touched() {
     };
     world
         .store
-        .import_users(&[imported], NOW, &mut |_| ())
+        .import_users(&[imported], &act(NOW), &mut |_| ())
         .unwrap();
     assert!(matches!(
         world.log_in("matt", "1234", ""),
@@ -134,14 +162,7 @@ fn a_taken_name_or_a_poor_password_registers_nobody() {
             display_name: None,
             roles: Vec::new(),
         };
-        register(
-            &world.store,
-            &world.passwords,
-            &policy,
-            &*world.clock,
-            command,
-        )
-        .unwrap_err()
+        register(&world.store, &world.passwords, &policy, command, &act(NOW)).unwrap_err()
     };
     let taken = try_register("MATT", "correct horse");
     assert!(

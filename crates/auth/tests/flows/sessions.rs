@@ -1,8 +1,9 @@
-use passgate_auth::flows::{RefreshError, Revoked, revoke};
+use passgate_auth::flows::{RefreshError, Revoked};
 use passgate_auth::refresh::RefreshTokens;
-use passgate_domain::UserStatus;
+use passgate_domain::UserChange;
 use passgate_domain::ports::{SessionStore, UserStore};
 use passgate_domain::session::EndReason;
+use passgate_domain::testing::act;
 
 use crate::world::{NOW, sealing, world};
 
@@ -93,10 +94,12 @@ fn a_revoked_token_of_either_kind_ends_its_session() {
             "refresh" => granted.refresh_token.expose(),
             _ => granted.access_token.as_str(),
         };
-        let revoke =
-            || revoke(&world.store, &world.tokens, &world.verifier, &token.into()).unwrap();
-        assert_eq!(revoke(), Revoked::Session(granted.session), "{kind}");
-        assert_eq!(revoke(), Revoked::Nothing, "{kind}");
+        assert_eq!(
+            world.revoke(token),
+            Revoked::Session(granted.session),
+            "{kind}"
+        );
+        assert_eq!(world.revoke(token), Revoked::Nothing, "{kind}");
         assert!(world.refresh(granted.refresh_token.expose(), "").is_err());
         assert!(
             world
@@ -106,13 +109,7 @@ fn a_revoked_token_of_either_kind_ends_its_session() {
                 .is_none()
         );
     }
-    let nothing = revoke(
-        &world.store,
-        &world.tokens,
-        &world.verifier,
-        &"nonsense".into(),
-    );
-    assert_eq!(nothing.unwrap(), Revoked::Nothing);
+    assert_eq!(world.revoke("nonsense"), Revoked::Nothing);
 }
 
 #[test]
@@ -122,7 +119,7 @@ fn a_disabled_user_is_not_refreshed() {
     let granted = world.log_in("matt", "correct horse", "").unwrap().granted;
     world
         .store
-        .set_status(user.id, UserStatus::Disabled { since: NOW }, NOW)
+        .update_user(user.id, &UserChange::active(false), &act(NOW))
         .unwrap();
     let refused = world
         .refresh(granted.refresh_token.expose(), "")

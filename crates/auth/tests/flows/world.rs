@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passgate_auth::flows::{
-    Granted, Lifetimes, LogIn, LogInError, LoggedIn, Refresh, RefreshError, Register, Tokens,
-    log_in, refresh, register,
+    Granted, Lifetimes, LogIn, LogInError, LoggedIn, Refresh, RefreshError, Register, Revoked,
+    Tokens, log_in, refresh, register, revoke,
 };
 use passgate_auth::jwt::{
     Algorithm, Audience, Issuer, IssuerId, KeyRing, SigningKey, Ttl, Verifier,
@@ -13,11 +13,12 @@ use passgate_auth::jwt::{
 use passgate_auth::password::{Cost, Passwords, Policy};
 use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKey;
+use passgate_domain::audit::{Act, Actor};
 use passgate_domain::ports::UserStore;
 use passgate_domain::session::Device;
 use passgate_domain::testing::{ManualClock, MemoryStore};
 use passgate_domain::token::UserClaims;
-use passgate_domain::{Password, PasswordHash, Role, ScopeSet, User, Username};
+use passgate_domain::{Clock, Password, PasswordHash, Role, ScopeSet, User, Username};
 use secrecy::SecretString;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -77,7 +78,7 @@ impl World {
                 .collect(),
         };
         let policy = Policy::default();
-        register(&self.store, &self.passwords, &policy, &*self.clock, command).unwrap()
+        register(&self.store, &self.passwords, &policy, command, &self.act()).unwrap()
     }
 
     pub(crate) fn log_in(
@@ -93,7 +94,13 @@ impl World {
             client_id: None,
             device: Device::default(),
         };
-        log_in(&self.store, &self.passwords, &self.tokens, &command)
+        let Self {
+            store,
+            passwords,
+            tokens,
+            ..
+        } = self;
+        log_in(store, passwords, tokens, &command, &self.act())
     }
 
     pub(crate) fn refresh(&self, token: &str, scope: &str) -> Result<Granted, RefreshError> {
@@ -103,7 +110,21 @@ impl World {
             client_id: None,
             device: Device::default(),
         };
-        refresh(&self.store, &self.tokens, &command)
+        refresh(&self.store, &self.tokens, &command, &self.act())
+    }
+
+    pub(crate) fn revoke(&self, token: &str) -> Revoked {
+        let Self {
+            store,
+            tokens,
+            verifier,
+            ..
+        } = self;
+        revoke(store, tokens, verifier, &token.into(), &self.act()).unwrap()
+    }
+
+    fn act(&self) -> Act {
+        Act::new(self.clock.now(), Actor::Anonymous)
     }
 
     pub(crate) fn stored(&self, username: &str) -> PasswordHash {

@@ -7,7 +7,10 @@
     reason = "each name is the rule, which the port states; a broken one is a panic"
 )]
 
+pub mod audit;
+pub mod changes;
 pub mod keys;
+pub mod listing;
 pub mod sessions;
 pub mod users;
 
@@ -18,7 +21,7 @@ const NOW: OffsetDateTime = datetime!(2026-11-01 12:00:00.123_456 UTC);
 const LATER: OffsetDateTime = datetime!(2026-11-01 13:00:00.654_321 UTC);
 
 /// Makes one `#[test]` of every rule of the contract. The argument makes a fresh, empty store:
-/// anything that dereferences to a `UserStore + SigningKeyStore + SessionStore`.
+/// anything that dereferences to a `UserStore + SigningKeyStore + SessionStore + AuditStore`.
 #[macro_export]
 macro_rules! store_contract {
     ($make:expr) => {
@@ -30,11 +33,6 @@ macro_rules! store_contract {
             a_taken_name_is_reported_before_a_taken_address
             users_without_an_address_do_not_collide
             of_concurrent_registrations_one_wins
-            listing_pages_by_number
-            disabling_keeps_the_first_time_and_the_credentials
-            enabling_restores
-            a_profile_changes_where_it_is_told_to
-            an_address_of_somebody_else_changes_nothing
             a_new_password_replaces_the_hash
             an_upgrade_yields_to_a_changed_password
             an_upgrade_is_not_a_change_of_the_user
@@ -43,6 +41,29 @@ macro_rules! store_contract {
             an_import_with_conflicts_writes_nothing_and_lists_them_all
             an_import_without_numbers_gives_them
             a_disabled_user_is_imported_disabled
+        );
+        $crate::store_contract!(@rules changes $make;
+            disabling_keeps_the_first_time_and_the_credentials
+            enabling_restores
+            a_profile_changes_where_it_is_told_to
+            an_address_of_somebody_else_changes_nothing
+            roles_and_status_change_together
+            a_deleted_user_is_not_there_any_more
+            a_deleted_name_is_never_given_again
+            nobody_is_deleted_who_is_not_there
+        );
+        $crate::store_contract!(@rules listing $make;
+            listing_pages_by_number
+            a_search_pages_by_the_key_that_it_is_about
+            whoever_stays_is_listed_once_whatever_comes_and_goes
+        );
+        $crate::store_contract!(@rules audit $make;
+            an_event_is_read_back_as_it_was_written_down
+            every_filter_narrows_and_the_newest_come_first
+            only_old_events_go_and_in_small_batches
+            what_changes_an_account_is_written_down
+            what_changes_nothing_is_not_written_down
+            what_begins_and_ends_a_session_is_written_down
         );
         $crate::store_contract!(@rules keys $make;
             the_first_signing_key_of_an_algorithm_stays
@@ -61,6 +82,7 @@ macro_rules! store_contract {
             an_ended_session_stays_ended
             a_session_ends_with_its_time
             disabling_a_user_ends_its_sessions
+            deleting_a_user_ends_its_sessions
             another_password_ends_the_sessions
             a_session_that_is_ended_names_its_first_reason
             a_changed_password_ends_the_other_sessions_only

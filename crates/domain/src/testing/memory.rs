@@ -1,19 +1,21 @@
+mod audit;
 mod sessions;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
 use self::sessions::HeldSession;
+use crate::audit::{Act, Action, Deed, Event};
 use crate::ports::{
     CreateUserError, ImportConflict, ImportSummary, ImportUsersError, SigningKeyStore, StoreError,
-    UniqueField, UserPage, UserStore,
+    UniqueField, UserQuery, UserStore,
 };
 use crate::session::{EndReason, SessionId};
 use crate::signing_key::{SigningKeyState, StoredSigningKey};
 use crate::{
-    Credentials, ImportedUser, NewUser, PasswordHash, Patch, ProfileChange, User, UserId,
+    Credentials, Email, ImportedUser, NewUser, PasswordHash, Patch, User, UserChange, UserId,
     UserStatus, Username,
 };
 
@@ -24,9 +26,12 @@ pub struct MemoryStore(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     users: BTreeMap<UserId, Credentials>,
+    /// Of the users, those who are only there so that nobody gets their name.
+    deleted: BTreeSet<UserId>,
     last_id: i64,
     keys: Vec<StoredSigningKey>,
     sessions: BTreeMap<SessionId, HeldSession>,
+    events: Vec<Event>,
 }
 
 impl MemoryStore {
@@ -67,6 +72,18 @@ impl State {
         );
     }
 
+    fn living(&self) -> impl Iterator<Item = &Credentials> {
+        let is_there = |held: &&Credentials| !self.deleted.contains(&held.user.id);
+        self.users.values().filter(is_there)
+    }
+
+    fn living_mut(&mut self, id: UserId) -> Option<&mut Credentials> {
+        if self.deleted.contains(&id) {
+            return None;
+        }
+        self.users.get_mut(&id)
+    }
+
     fn next_id(&self) -> Result<UserId, StoreError> {
         UserId::try_new(self.last_id + 1).map_err(|cause| StoreError::Internal(cause.into()))
     }
@@ -76,27 +93,43 @@ impl UserStore for MemoryStore {
     fn find_credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
         Ok(self
             .state()
-            .users
-            .values()
+            .living()
             .find(|held| held.user.username == *username)
             .cloned())
     }
 
     fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        Ok(self.state().users.get(&id).map(|held| held.user.clone()))
+        Ok(self.state().living_mut(id).map(|held| held.user.clone()))
     }
 
-    fn list_users(&self, page: UserPage) -> Result<Vec<User>, StoreError> {
+    fn list_users(&self, query: &UserQuery, limit: u32) -> Result<Vec<User>, StoreError> {
         let state = self.state();
-        let after = state
-            .users
-            .values()
-            .filter(|held| Some(held.user.id) > page.after);
-        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        Ok(after.take(limit).map(|held| held.user.clone()).collect())
+        let by_key = |prefix: &str, after: Option<&str>, key: fn(&User) -> Option<&str>| {
+            let wanted = |key: &str| key.starts_with(prefix) && Some(key) > after;
+            let of = |held: &Credentials| held.user.clone();
+            let mut users: Vec<User> = state.living().map(of).collect();
+            users.retain(|user| key(user).is_some_and(wanted));
+            users.sort_by(|one, other| key(one).cmp(&key(other)));
+            users
+        };
+        let mut users = match query {
+            UserQuery::All { after } => state
+                .living()
+                .map(|held| held.user.clone())
+                .filter(|user| Some(user.id) > *after)
+                .collect(),
+            UserQuery::ByUsername { prefix, after } => {
+                by_key(prefix, after.as_deref(), |user| Some(user.username.key()))
+            }
+            UserQuery::ByEmail { prefix, after } => by_key(prefix, after.as_deref(), |user| {
+                user.email.as_ref().map(Email::key)
+            }),
+        };
+        users.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(users)
     }
 
-    fn create_user(&self, user: &NewUser, now: OffsetDateTime) -> Result<User, CreateUserError> {
+    fn create_user(&self, user: &NewUser, act: &Act) -> Result<User, CreateUserError> {
         let mut state = self.state();
         for field in [UniqueField::Username, UniqueField::Email] {
             if state.holder(field, user, None).is_some() {
@@ -104,14 +137,15 @@ impl UserStore for MemoryStore {
             }
         }
         let id = state.next_id()?;
-        state.insert(id, user, UserStatus::Active, now);
+        state.insert(id, user, UserStatus::Active, act.at);
+        state.record(Deed::new(Action::UserCreated).on(id), act);
         Ok(state.users[&id].user.clone())
     }
 
     fn import_users(
         &self,
         users: &[ImportedUser],
-        now: OffsetDateTime,
+        act: &Act,
         progress: &mut dyn FnMut(usize),
     ) -> Result<ImportSummary, ImportUsersError> {
         let mut state = self.state();
@@ -119,7 +153,10 @@ impl UserStore for MemoryStore {
         let mut unchanged = HashSet::new();
         for (index, imported) in users.iter().enumerate() {
             let same = state.holder(UniqueField::Username, &imported.user, None);
-            if same.is_some_and(|same| imported.id.is_none_or(|id| id == same)) {
+            let is_same = |same: UserId| {
+                imported.id.is_none_or(|id| id == same) && !state.deleted.contains(&same)
+            };
+            if same.is_some_and(is_same) {
                 unchanged.insert(index);
                 continue;
             }
@@ -147,82 +184,110 @@ impl UserStore for MemoryStore {
             let status = if imported.active {
                 UserStatus::Active
             } else {
-                UserStatus::Disabled { since: now }
+                UserStatus::Disabled { since: act.at }
             };
-            state.insert(id, &imported.user, status, now);
+            state.insert(id, &imported.user, status, act.at);
         }
         progress(users.len());
-        Ok(ImportSummary {
+        let summary = ImportSummary {
             created: users.len() - unchanged.len(),
             unchanged: unchanged.len(),
-        })
+        };
+        if summary.created > 0 {
+            state.record(
+                Deed::new(Action::UsersImported).detail(summary.to_string()),
+                act,
+            );
+        }
+        Ok(summary)
     }
 
-    fn set_status(
+    fn update_user(
         &self,
         id: UserId,
-        status: UserStatus,
-        now: OffsetDateTime,
-    ) -> Result<Option<User>, StoreError> {
+        change: &UserChange,
+        act: &Act,
+    ) -> Result<Option<User>, CreateUserError> {
         let mut state = self.state();
-        let Some(held) = state.users.get_mut(&id) else {
+        if let Patch::Set(email) = &change.email {
+            let mut others = state.living().filter(|held| held.user.id != id);
+            if others.any(|held| held.user.email.as_ref() == Some(email)) {
+                return Err(CreateUserError::Taken(UniqueField::Email));
+            }
+        }
+        let Some(held) = state.living_mut(id) else {
             return Ok(None);
         };
-        if held.user.status.is_active() != status.is_active() {
-            held.user.status = status;
-            held.user.updated_at = now;
+        let user = &mut held.user;
+        if let Some(email) = change.email.changed() {
+            user.email = email.cloned();
         }
-        let user = held.user.clone();
-        if !user.status.is_active() {
-            state.end_sessions(id, None, EndReason::UserDisabled, now);
+        if let Some(display_name) = change.display_name.changed() {
+            user.display_name = display_name.cloned();
+        }
+        if let Some(roles) = &change.roles {
+            user.roles.clone_from(roles);
+        }
+        let fields = change.fields();
+        let status = change
+            .active
+            .filter(|active| *active != user.status.is_active());
+        if let Some(active) = status {
+            user.status = if active {
+                UserStatus::Active
+            } else {
+                UserStatus::Disabled { since: act.at }
+            };
+        }
+        if !fields.is_empty() || status.is_some() {
+            user.updated_at = act.at;
+        }
+        let user = user.clone();
+        if !fields.is_empty() {
+            let deed = Deed::new(Action::UserChanged).on(id);
+            state.record(deed.detail(fields.join(" ")), act);
+        }
+        match status {
+            Some(true) => state.record(Deed::new(Action::UserEnabled).on(id), act),
+            Some(false) => {
+                state.end_sessions(id, None, EndReason::UserDisabled, act.at);
+                state.record(Deed::new(Action::UserDisabled).on(id), act);
+            }
+            None => {}
         }
         Ok(Some(user))
     }
 
-    fn update_profile(
-        &self,
-        id: UserId,
-        change: &ProfileChange,
-        now: OffsetDateTime,
-    ) -> Result<Option<User>, CreateUserError> {
+    fn delete_user(&self, id: UserId, act: &Act) -> Result<bool, StoreError> {
         let mut state = self.state();
-        if let Patch::Set(email) = &change.email {
-            let others = state.users.values().filter(|held| held.user.id != id);
-            if others
-                .into_iter()
-                .any(|held| held.user.email.as_ref() == Some(email))
-            {
-                return Err(CreateUserError::Taken(UniqueField::Email));
-            }
-        }
-        let Some(held) = state.users.get_mut(&id) else {
-            return Ok(None);
+        let Some(held) = state.living_mut(id) else {
+            return Ok(false);
         };
-        if *change != ProfileChange::default() {
-            held.user.updated_at = now;
-        }
-        if let Some(email) = change.email.changed() {
-            held.user.email = email.cloned();
-        }
-        if let Some(display_name) = change.display_name.changed() {
-            held.user.display_name = display_name.cloned();
-        }
-        Ok(Some(held.user.clone()))
+        held.password_hash = PasswordHash::new(String::new());
+        held.user.email = None;
+        held.user.display_name = None;
+        held.user.roles.clear();
+        held.user.status = UserStatus::Disabled { since: act.at };
+        state.deleted.insert(id);
+        state.end_sessions(id, None, EndReason::UserDeleted, act.at);
+        state.record(Deed::new(Action::UserDeleted).on(id), act);
+        Ok(true)
     }
 
     fn set_password_hash(
         &self,
         id: UserId,
         hash: &PasswordHash,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let Some(held) = state.users.get_mut(&id) else {
+        let Some(held) = state.living_mut(id) else {
             return Ok(false);
         };
         held.password_hash = hash.clone();
-        held.user.updated_at = now;
-        state.end_sessions(id, None, EndReason::PasswordChanged, now);
+        held.user.updated_at = act.at;
+        state.end_sessions(id, None, EndReason::PasswordChanged, act.at);
+        state.record(Deed::new(Action::PasswordReset).on(id), act);
         Ok(true)
     }
 
@@ -232,19 +297,19 @@ impl UserStore for MemoryStore {
         from: &PasswordHash,
         to: &PasswordHash,
         keep: SessionId,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
         let Some(held) = state
-            .users
-            .get_mut(&id)
+            .living_mut(id)
             .filter(|held| held.password_hash == *from)
         else {
             return Ok(false);
         };
         held.password_hash = to.clone();
-        held.user.updated_at = now;
-        state.end_sessions(id, Some(keep), EndReason::PasswordChanged, now);
+        held.user.updated_at = act.at;
+        state.end_sessions(id, Some(keep), EndReason::PasswordChanged, act.at);
+        state.record(Deed::new(Action::PasswordChanged).on(id), act);
         Ok(true)
     }
 
@@ -255,7 +320,7 @@ impl UserStore for MemoryStore {
         to: &PasswordHash,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        match state.users.get_mut(&id) {
+        match state.living_mut(id) {
             Some(held) if held.password_hash == *from => {
                 held.password_hash = to.clone();
                 Ok(true)

@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 
+use time::OffsetDateTime;
 use time::macros::datetime;
 
+use crate::audit::{Act, Actor};
 use crate::signing_key::{SigningKeyState, StoredSigningKey};
 use crate::{NewUser, PasswordHash, Username};
 
@@ -34,4 +36,9 @@ pub fn signing_key(kid: &str, algorithm: &str) -> StoredSigningKey {
         state: SigningKeyState::Active,
         created_at: datetime!(2026-11-01 12:00 UTC),
     }
+}
+
+/// Something that an operator does at a time.
+pub fn act(at: OffsetDateTime) -> Act {
+    Act::new(at, Actor::Operator)
 }

@@ -9,17 +9,17 @@ use crate::ports::{SessionStore, UserStore};
 use crate::session::{
     Device, EndReason, Generation, NewSession, Rotate, Rotation, Session, SessionId,
 };
-use crate::testing::new_user;
-use crate::{NewUser, PasswordHash, ScopeSet, User, UserStatus};
+use crate::testing::{act, new_user};
+use crate::{NewUser, PasswordHash, ScopeSet, User, UserChange};
 
 const GRACE: Duration = Duration::seconds(10);
 const IDLE: Duration = Duration::days(1);
 
-fn generation(number: u32) -> Generation {
+pub(super) fn generation(number: u32) -> Generation {
     Generation::new(number).unwrap()
 }
 
-fn new_session(user: &User) -> NewSession {
+pub(super) fn new_session(user: &User) -> NewSession {
     NewSession {
         id: SessionId::random(),
         user_id: user.id,
@@ -34,13 +34,17 @@ fn new_session(user: &User) -> NewSession {
 /// A user and a session of it.
 fn open<S: UserStore + SessionStore + ?Sized>(store: &S) -> (User, SessionId) {
     let NewUser { password_hash, .. } = new_user("matt");
-    let user = store.create_user(&new_user("matt"), NOW).unwrap();
+    let user = store.create_user(&new_user("matt"), &act(NOW)).unwrap();
     let session = new_session(&user);
-    assert!(store.open_session(&session, &password_hash, NOW).unwrap());
+    assert!(
+        store
+            .open_session(&session, &password_hash, &act(NOW))
+            .unwrap()
+    );
     (user, session.id)
 }
 
-fn refresh<S: SessionStore + ?Sized>(
+pub(super) fn refresh<S: SessionStore + ?Sized>(
     store: &S,
     id: SessionId,
     number: u32,
@@ -55,7 +59,7 @@ fn refresh<S: SessionStore + ?Sized>(
         idle_until: now + IDLE,
         device: Device::default(),
     };
-    store.rotate_session(&rotate, now).unwrap()
+    store.rotate_session(&rotate, &act(now)).unwrap()
 }
 
 /// The generation to answer with, if there is one.
@@ -70,11 +74,11 @@ pub fn an_opened_session_is_read_back_as_it_was_opened<S>(store: &S)
 where
     S: UserStore + SessionStore + ?Sized,
 {
-    let user = store.create_user(&new_user("matt"), NOW).unwrap();
+    let user = store.create_user(&new_user("matt"), &act(NOW)).unwrap();
     let new = new_session(&user);
     assert!(
         store
-            .open_session(&new, &new_user("matt").password_hash, NOW)
+            .open_session(&new, &new_user("matt").password_hash, &act(NOW))
             .unwrap()
     );
     let expected = Session {
@@ -101,15 +105,15 @@ pub fn a_session_is_opened_for_the_password_that_was_checked_only<S>(store: &S)
 where
     S: UserStore + SessionStore + ?Sized,
 {
-    let user = store.create_user(&new_user("matt"), NOW).unwrap();
+    let user = store.create_user(&new_user("matt"), &act(NOW)).unwrap();
     let session = new_session(&user);
     let other = PasswordHash::new("$sample$of another password");
-    assert!(!store.open_session(&session, &other, NOW).unwrap());
+    assert!(!store.open_session(&session, &other, &act(NOW)).unwrap());
     store
-        .set_status(user.id, UserStatus::Disabled { since: NOW }, NOW)
+        .update_user(user.id, &UserChange::active(false), &act(NOW))
         .unwrap();
     let right = new_user("matt").password_hash;
-    assert!(!store.open_session(&session, &right, NOW).unwrap());
+    assert!(!store.open_session(&session, &right, &act(NOW)).unwrap());
     assert!(store.sessions_of(user.id, NOW).unwrap().is_empty());
 }
 
@@ -165,11 +169,11 @@ pub fn any_other_generation_ends_the_session<S>(store: &S)
 where
     S: UserStore + SessionStore + ?Sized,
 {
-    let user = store.create_user(&new_user("matt"), NOW).unwrap();
+    let user = store.create_user(&new_user("matt"), &act(NOW)).unwrap();
     for number in [1, 4, 5, u32::MAX] {
         let session = new_session(&user);
         store
-            .open_session(&session, &new_user("matt").password_hash, NOW)
+            .open_session(&session, &new_user("matt").password_hash, &act(NOW))
             .unwrap();
         refresh(store, session.id, 1, NOW);
         refresh(store, session.id, 2, NOW);
@@ -195,7 +199,7 @@ where
                 idle_until: NOW + IDLE,
                 device: Device::default(),
             };
-            store.rotate_session(&rotate, NOW).unwrap()
+            store.rotate_session(&rotate, &act(NOW)).unwrap()
         };
         let allowed = ScopeSet::parse("admin profile").ok();
         assert_eq!(
@@ -238,14 +242,22 @@ where
     S: UserStore + SessionStore + ?Sized,
 {
     let (user, id) = open(store);
-    assert!(store.end_session(id, EndReason::Revoked, NOW).unwrap());
-    assert!(!store.end_session(id, EndReason::Reuse, LATER).unwrap());
+    assert!(
+        store
+            .end_session(id, EndReason::Revoked, &act(NOW))
+            .unwrap()
+    );
+    assert!(
+        !store
+            .end_session(id, EndReason::Reuse, &act(LATER))
+            .unwrap()
+    );
     assert_eq!(refresh(store, id, 1, NOW), Rotation::Ended);
     assert_eq!(store.find_session_user(id, NOW).unwrap(), None);
     assert!(store.sessions_of(user.id, NOW).unwrap().is_empty());
     assert!(
         !store
-            .end_session(SessionId::random(), EndReason::Revoked, NOW)
+            .end_session(SessionId::random(), EndReason::Revoked, &act(NOW))
             .unwrap()
     );
 }
@@ -279,14 +291,31 @@ where
 {
     let (user, id) = open(store);
     store
-        .set_status(user.id, UserStatus::Disabled { since: NOW }, NOW)
+        .update_user(user.id, &UserChange::active(false), &act(NOW))
         .unwrap();
     assert_eq!(refresh(store, id, 1, NOW), Rotation::Ended);
     store
-        .set_status(user.id, UserStatus::Active, LATER)
+        .update_user(user.id, &UserChange::active(true), &act(LATER))
         .unwrap();
     assert_eq!(refresh(store, id, 1, NOW), Rotation::Ended);
     assert_eq!(store.end_reason(id).unwrap(), Some(EndReason::UserDisabled));
+}
+
+pub fn deleting_a_user_ends_its_sessions<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, id) = open(store);
+    store.delete_user(user.id, &act(NOW)).unwrap();
+    assert_eq!(refresh(store, id, 1, NOW), Rotation::Ended);
+    assert_eq!(store.find_session_user(id, NOW).unwrap(), None);
+    assert_eq!(store.end_reason(id).unwrap(), Some(EndReason::UserDeleted));
+    let again = store.open_session(
+        &new_session(&user),
+        &new_user("matt").password_hash,
+        &act(NOW),
+    );
+    assert!(!again.unwrap());
 }
 
 pub fn another_password_ends_the_sessions<S>(store: &S)
@@ -300,7 +329,7 @@ where
         .unwrap();
     assert!(store.find_session_user(id, NOW).unwrap().is_some());
     store
-        .set_password_hash(user.id, &PasswordHash::new("$sample$other"), NOW)
+        .set_password_hash(user.id, &PasswordHash::new("$sample$other"), &act(NOW))
         .unwrap();
     assert_eq!(store.find_session_user(id, NOW).unwrap(), None);
     assert_eq!(
@@ -315,9 +344,11 @@ where
 {
     let (user, id) = open(store);
     assert_eq!(store.end_reason(id).unwrap(), None);
-    store.end_session(id, EndReason::Revoked, NOW).unwrap();
     store
-        .set_password_hash(user.id, &PasswordHash::new("$sample$other"), NOW)
+        .end_session(id, EndReason::Revoked, &act(NOW))
+        .unwrap();
+    store
+        .set_password_hash(user.id, &PasswordHash::new("$sample$other"), &act(NOW))
         .unwrap();
     assert_eq!(store.end_reason(id).unwrap(), Some(EndReason::Revoked));
 }
@@ -329,7 +360,7 @@ fn open_three<S: UserStore + SessionStore + ?Sized>(store: &S) -> (User, [Sessio
         let session = new_session(&user);
         assert!(
             store
-                .open_session(&session, &new_user("matt").password_hash, NOW)
+                .open_session(&session, &new_user("matt").password_hash, &act(NOW))
                 .unwrap()
         );
         session.id
@@ -348,13 +379,13 @@ where
     );
     assert!(
         !store
-            .change_password(user.id, &new, &old, second, NOW)
+            .change_password(user.id, &new, &old, second, &act(NOW))
             .unwrap()
     );
     assert_eq!(store.sessions_of(user.id, NOW).unwrap().len(), 3);
     assert!(
         store
-            .change_password(user.id, &old, &new, second, LATER)
+            .change_password(user.id, &old, &new, second, &act(LATER))
             .unwrap()
     );
     let left = store.sessions_of(user.id, LATER).unwrap();
@@ -371,7 +402,7 @@ where
     assert_eq!(store.find_user(user.id).unwrap().unwrap().updated_at, LATER);
     assert!(
         !store
-            .change_password(user.id, &old, &new, second, LATER)
+            .change_password(user.id, &old, &new, second, &act(LATER))
             .unwrap()
     );
 }
@@ -381,16 +412,18 @@ where
     S: UserStore + SessionStore + ?Sized,
 {
     let (user, [first, second, _]) = open_three(store);
-    store.end_session(first, EndReason::Reuse, NOW).unwrap();
+    store
+        .end_session(first, EndReason::Reuse, &act(NOW))
+        .unwrap();
     let ended = store
-        .end_other_sessions(user.id, second, EndReason::Revoked, NOW)
+        .end_sessions(user.id, Some(second), EndReason::Revoked, &act(NOW))
         .unwrap();
     assert_eq!(ended, 1);
     assert!(store.find_session_user(second, NOW).unwrap().is_some());
     assert_eq!(store.end_reason(first).unwrap(), Some(EndReason::Reuse));
     assert_eq!(
         store
-            .end_other_sessions(user.id, second, EndReason::Revoked, NOW)
+            .end_sessions(user.id, Some(second), EndReason::Revoked, &act(NOW))
             .unwrap(),
         0
     );
@@ -401,8 +434,12 @@ where
     S: UserStore + SessionStore + ?Sized,
 {
     let (user, [first, second, third]) = open_three(store);
-    store.end_session(first, EndReason::Revoked, NOW).unwrap();
-    store.end_session(second, EndReason::Revoked, NOW).unwrap();
+    store
+        .end_session(first, EndReason::Revoked, &act(NOW))
+        .unwrap();
+    store
+        .end_session(second, EndReason::Revoked, &act(NOW))
+        .unwrap();
     // Ended at this moment is not ended before it.
     assert_eq!(store.remove_ended_sessions(NOW, 10).unwrap(), 0);
     assert_eq!(store.remove_ended_sessions(LATER, 1).unwrap(), 1);

@@ -1,6 +1,7 @@
 use time::OffsetDateTime;
 
 use super::{MemoryStore, State};
+use crate::audit::{Act, Action, Actor, Deed};
 use crate::ports::{SessionStore, StoreError};
 use crate::session::{EndReason, Generation, NewSession, Rotate, Rotation, Session, SessionId};
 use crate::{PasswordHash, User, UserId};
@@ -45,8 +46,9 @@ impl SessionStore for MemoryStore {
         &self,
         session: &NewSession,
         credential: &PasswordHash,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<bool, StoreError> {
+        let now = act.at;
         let mut state = self.state();
         let is_right = state
             .users
@@ -74,6 +76,9 @@ impl SessionStore for MemoryStore {
                 idle_until: idle_until.min(expires_at),
                 expires_at,
             };
+            let deed = Deed::new(Action::LoggedIn).on(user_id).target(&id);
+            let deed = deed.detail(session.client_id.clone());
+            state.record(deed, &act.by(Actor::User(user_id)));
             state.sessions.insert(
                 id,
                 HeldSession {
@@ -86,7 +91,8 @@ impl SessionStore for MemoryStore {
         Ok(is_right)
     }
 
-    fn rotate_session(&self, rotate: &Rotate, now: OffsetDateTime) -> Result<Rotation, StoreError> {
+    fn rotate_session(&self, rotate: &Rotate, act: &Act) -> Result<Rotation, StoreError> {
+        let now = act.at;
         let state = &mut *self.state();
         let user = state
             .sessions
@@ -120,9 +126,9 @@ impl SessionStore for MemoryStore {
         };
         let Some(next) = next else {
             held.ended = Some((EndReason::Reuse, now));
-            return Ok(Rotation::Reused {
-                user_id: session.user_id,
-            });
+            let deed = Deed::new(Action::RefreshTokenReused).on(user.id);
+            state.record(deed.target(&rotate.id), act);
+            return Ok(Rotation::Reused { user_id: user.id });
         };
         if is_newest {
             held.rotated_at = now;
@@ -137,27 +143,35 @@ impl SessionStore for MemoryStore {
         })
     }
 
-    fn end_session(
-        &self,
-        id: SessionId,
-        reason: EndReason,
-        now: OffsetDateTime,
-    ) -> Result<bool, StoreError> {
+    fn end_session(&self, id: SessionId, reason: EndReason, act: &Act) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let living = state.sessions.get_mut(&id).filter(|held| held.lives(now));
-        Ok(living
-            .map(|held| held.ended = Some((reason, now)))
-            .is_some())
+        let Some(held) = state
+            .sessions
+            .get_mut(&id)
+            .filter(|held| held.lives(act.at))
+        else {
+            return Ok(false);
+        };
+        held.ended = Some((reason, act.at));
+        let deed = Deed::new(Action::SessionEnded).on(held.session.user_id);
+        state.record(deed.target(&id).detail(reason.as_str()), act);
+        Ok(true)
     }
 
-    fn end_other_sessions(
+    fn end_sessions(
         &self,
         user: UserId,
-        keep: SessionId,
+        keep: Option<SessionId>,
         reason: EndReason,
-        now: OffsetDateTime,
+        act: &Act,
     ) -> Result<usize, StoreError> {
-        Ok(self.state().end_sessions(user, Some(keep), reason, now))
+        let mut state = self.state();
+        let ended = state.end_sessions(user, keep, reason, act.at);
+        if ended > 0 {
+            let deed = Deed::new(Action::SessionsEnded).on(user);
+            state.record(deed.detail(format!("{ended} {reason}")), act);
+        }
+        Ok(ended)
     }
 
     fn remove_ended_sessions(

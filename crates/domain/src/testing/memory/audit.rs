@@ -1,0 +1,67 @@
+use time::OffsetDateTime;
+
+use super::{MemoryStore, State};
+use crate::audit::{Act, Deed, Event, EventFilter};
+use crate::ports::{AuditStore, StoreError};
+
+impl State {
+    pub(super) fn record(&mut self, deed: Deed, act: &Act) {
+        let id = self.events.last().map_or(1, |event| event.id + 1);
+        let Deed {
+            action,
+            user,
+            target,
+            detail,
+        } = deed;
+        self.events.push(Event {
+            id,
+            at: act.at,
+            action: action.as_str().to_owned(),
+            actor: act.actor.to_string(),
+            user,
+            target,
+            detail,
+            address: act.address.clone(),
+            request_id: act.request_id.clone(),
+        });
+    }
+}
+
+impl AuditStore for MemoryStore {
+    fn record(&self, deed: &Deed, act: &Act) -> Result<(), StoreError> {
+        self.state().record(deed.clone(), act);
+        Ok(())
+    }
+
+    fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, StoreError> {
+        let state = self.state();
+        let EventFilter {
+            before,
+            user,
+            actor,
+            action,
+            since,
+            until,
+            limit,
+        } = filter;
+        let wanted = state.events.iter().rev().filter(|event| {
+            before.is_none_or(|before| event.id < before)
+                && user.is_none_or(|user| event.user == Some(user))
+                && actor.as_ref().is_none_or(|actor| event.actor == *actor)
+                && action.is_none_or(|action| event.action == action.as_str())
+                && since.is_none_or(|since| event.at >= since)
+                && until.is_none_or(|until| event.at < until)
+        });
+        let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
+        Ok(wanted.take(limit).cloned().collect())
+    }
+
+    fn remove_events(&self, before: OffsetDateTime, limit: u32) -> Result<usize, StoreError> {
+        let mut state = self.state();
+        let over = state.events.iter().filter(|event| event.at < before);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let over: Vec<i64> = over.map(|event| event.id).take(limit).collect();
+        state.events.retain(|event| !over.contains(&event.id));
+        Ok(over.len())
+    }
+}
