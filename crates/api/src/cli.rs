@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod healthcheck;
 mod import;
 mod keys;
@@ -46,6 +47,8 @@ enum Command {
     /// Show the keys that sign tokens.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Show who did what, the newest first.
+    Audit(audit::AuditArgs),
     /// Print the `OpenAPI` description of the HTTP interface.
     Openapi,
     /// Ask a running server whether it is ready; the exit code tells.
@@ -90,6 +93,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate(args) => migrate(&args),
         Command::Users(command) => users::run(command),
         Command::Keys(command) => keys::run(command),
+        Command::Audit(args) => audit::run(&args),
         Command::Openapi => output::line(&openapi::json()?),
         Command::Healthcheck(args) => healthcheck::run(args.listen),
     }

@@ -187,6 +187,11 @@ pub struct ServeArgs {
           value_parser = humantime::parse_duration)]
     pub refresh_grace: Duration,
 
+    /// How long the audit log keeps an event: 1d to ten years.
+    #[arg(long, env = "PASSGATE_AUDIT_RETENTION", default_value = "365d", value_name = "TIME",
+          value_parser = humantime::parse_duration)]
+    pub audit_retention: Duration,
+
     /// How long an access token lives: 1s to 24h.
     #[arg(long, env = "PASSGATE_ACCESS_TOKEN_TTL", default_value = "25m", value_name = "TIME",
           value_parser = humantime::parse_duration)]

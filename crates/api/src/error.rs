@@ -64,6 +64,10 @@ pub enum ApiError {
     SessionEnded,
     /// The caller has no such session.
     NoSuchSession,
+    /// There is no such user, or none any more.
+    NoSuchUser,
+    /// An administrator would lock themselves out.
+    OwnAccount,
     /// There is nothing at this path.
     NotFound,
     /// The path has other methods.
@@ -215,6 +219,14 @@ impl ApiError {
             Self::NoSuchSession => {
                 Parts::new(S::NOT_FOUND, "invalid_request", "You have no such session")
             }
+            Self::NoSuchUser => {
+                Parts::new(S::NOT_FOUND, "invalid_request", "There is no such user")
+            }
+            Self::OwnAccount => Parts::new(
+                S::CONFLICT,
+                "invalid_request",
+                "This is your own account: another administrator, or the command line, can do that",
+            ),
             Self::NotFound => Parts::new(
                 S::NOT_FOUND,
                 "invalid_request",

@@ -1,4 +1,4 @@
-//! What handlers take: bodies that are read within limits, bearers of good tokens, and
+//! What handlers take: bodies and queries that are read strictly, bearers of good tokens, and
 //! where a request comes from.
 
 mod bearer;
@@ -6,8 +6,10 @@ mod body;
 mod form;
 mod json;
 mod origin;
+mod query;
 
 pub use bearer::Bearer;
 pub use form::Form;
 pub use json::Json;
 pub use origin::Origin;
+pub use query::Query;

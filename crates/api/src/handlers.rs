@@ -1,10 +1,14 @@
 //! Handlers: extract, build the command, run the flow, render.
 
+pub mod admin;
 mod caller;
+mod fields;
 pub mod health;
 pub mod jwks;
 pub mod me;
 pub mod metadata;
+pub mod page;
+mod refusals;
 pub mod revoke;
 pub mod sessions;
 pub mod token;

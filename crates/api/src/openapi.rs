@@ -4,7 +4,7 @@ use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
-    health, jwks, me, metadata, revoke, sessions, token, users, verify, version,
+    admin, health, jwks, me, metadata, revoke, sessions, token, users, verify, version,
 };
 
 /// Passgate's API.
@@ -20,10 +20,20 @@ use crate::handlers::{
         users::register,
         me::me,
         me::change_profile,
+        me::delete,
         me::change_password,
         sessions::list,
         sessions::end_others,
         sessions::end,
+        admin::users::list,
+        admin::users::create,
+        admin::users::show,
+        admin::users::change,
+        admin::users::delete,
+        admin::users::reset_password,
+        admin::users::sessions,
+        admin::users::end_sessions,
+        admin::audit::list,
         jwks::jwks,
         metadata::metadata,
         health::live,
@@ -50,10 +60,7 @@ impl Modify for PasswordFlow {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let scopes = Scopes::from_iter([
             ("profile", "read and change one's own account"),
-            (
-                "admin",
-                "for administrators; no path of this release asks for it",
-            ),
+            ("admin", "administer users, clients and keys"),
         ]);
         let flow = OAuth2::new([Flow::Password(Password::new("/token", scopes))]);
         openapi

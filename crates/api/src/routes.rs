@@ -9,14 +9,19 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::ApiError;
 use crate::handlers::{
-    health, jwks, me, metadata, revoke, sessions, token, users, verify, version,
+    admin, health, jwks, me, metadata, revoke, sessions, token, users, verify, version,
 };
 use crate::openapi::ApiDoc;
 
 /// Every path that the OpenAPI description has.
-pub const PATHS: [&str; 13] = [
+pub const PATHS: [&str; 18] = [
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
+    "/admin/audit",
+    "/admin/users",
+    "/admin/users/{id}",
+    "/admin/users/{id}/password",
+    "/admin/users/{id}/sessions",
     "/health/live",
     "/health/ready",
     "/revoke",
@@ -37,8 +42,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(resource("/revoke", "POST").route(web::post().to(revoke::revoke)))
         .service(resource("/users", "POST").route(web::post().to(users::register)))
         .service(
-            resource("/users/me", "GET, HEAD, PATCH")
+            resource("/users/me", "GET, HEAD, PATCH, DELETE")
                 .route(get().to(me::me))
+                .route(web::delete().to(me::delete))
                 .route(web::patch().to(me::change_profile)),
         )
         .service(resource("/users/me/password", "PUT").route(web::put().to(me::change_password)))
@@ -50,6 +56,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(
             resource("/users/me/sessions/{id}", "DELETE").route(web::delete().to(sessions::end)),
         )
+        .configure(administration)
         .service(resource("/.well-known/jwks.json", "GET, HEAD").route(get().to(jwks::jwks)))
         .service(
             resource("/.well-known/oauth-authorization-server", "GET, HEAD")
@@ -62,6 +69,32 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(resource("/docs", "GET, HEAD").route(get().to(to_docs)))
         .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", ApiDoc::openapi()))
         .default_service(web::to(not_found));
+}
+
+fn administration(config: &mut ServiceConfig) {
+    use admin::{audit, users};
+    config
+        .service(
+            resource("/admin/users", "GET, HEAD, POST")
+                .route(get().to(users::list))
+                .route(web::post().to(users::create)),
+        )
+        .service(
+            resource("/admin/users/{id}", "GET, HEAD, PATCH, DELETE")
+                .route(get().to(users::show))
+                .route(web::patch().to(users::change))
+                .route(web::delete().to(users::delete)),
+        )
+        .service(
+            resource("/admin/users/{id}/password", "PUT")
+                .route(web::put().to(users::reset_password)),
+        )
+        .service(
+            resource("/admin/users/{id}/sessions", "GET, HEAD, DELETE")
+                .route(get().to(users::sessions))
+                .route(web::delete().to(users::end_sessions)),
+        )
+        .service(resource("/admin/audit", "GET, HEAD").route(get().to(audit::list)));
 }
 
 /// A path that answers other methods than its own with the list of those it has.

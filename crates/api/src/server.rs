@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -21,7 +22,7 @@ use passgate_auth::jwt::{
 use passgate_auth::password::{Passwords, Policy};
 use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKey;
-use passgate_domain::ports::{SessionStore, SigningKeyStore, StoreError};
+use passgate_domain::ports::{AuditStore, SessionStore, SigningKeyStore, StoreError};
 use passgate_domain::token::UserClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
@@ -40,6 +41,10 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an idle connection is kept for its client's next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// How long events may be kept: long enough to look into what happened yesterday, and an end.
+const AUDIT_RETENTION: RangeInclusive<Duration> =
+    Duration::from_hours(24)..=Duration::from_hours(10 * 366 * 24);
 
 /// Serves until told to stop.
 ///
@@ -132,37 +137,48 @@ async fn until_stopped(server: Server, mut signals: Signals) -> io::Result<()> {
     .await
 }
 
-/// How often sessions that are over are looked for.
+/// How often what is over is looked for.
 const TIDYING: Duration = Duration::from_mins(10);
 
-/// How long they stay after their end, for whoever looks into what happened.
+/// How long sessions stay after their end, for whoever looks into what happened.
 const KEPT: Duration = Duration::from_hours(24);
 
 /// How many are removed at a time: a statement of milliseconds.
 const BATCH: u32 = 1000;
 
-/// Removes sessions that are over, as long as the server runs. Of several replicas one does at a
-/// time.
+/// Removes sessions and events that are over, as long as the server runs. Of several replicas one
+/// does at a time.
 async fn tidy(state: Arc<AppState>) {
     let mut turns = rt::time::interval(TIDYING);
     loop {
         turns.tick().await;
         let state = Arc::clone(&state);
-        let removed = web::block(move || remove_ended(&state)).await;
+        let removed = web::block(move || remove_what_is_over(&state)).await;
         match removed {
-            Ok(Ok(0)) | Err(_) => {}
-            Ok(Ok(removed)) => tracing::info!(removed, "removed sessions that were over"),
+            Ok(Ok((0, 0))) | Err(_) => {}
+            Ok(Ok((sessions, events))) => {
+                tracing::info!(sessions, events, "removed what was over");
+            }
             // The next turn comes.
-            Ok(Err(error)) => tracing::warn!(%error, "sessions that are over were not removed"),
+            Ok(Err(error)) => tracing::warn!(%error, "what is over was not removed"),
         }
     }
 }
 
-fn remove_ended(state: &AppState) -> Result<usize, StoreError> {
-    let before = state.clock.now() - KEPT;
+/// Returns how many sessions and how many events.
+fn remove_what_is_over(state: &AppState) -> Result<(usize, usize), StoreError> {
+    let now = state.clock.now();
+    let (sessions, events) = (now - KEPT, now - state.audit_retention);
+    Ok((
+        in_batches(|| state.store.remove_ended_sessions(sessions, BATCH))?,
+        in_batches(|| state.store.remove_events(events, BATCH))?,
+    ))
+}
+
+fn in_batches(remove: impl Fn() -> Result<usize, StoreError>) -> Result<usize, StoreError> {
     let mut removed = 0;
     loop {
-        match state.store.remove_ended_sessions(before, BATCH)? {
+        match remove()? {
             0 => return Ok(removed),
             batch => removed += batch,
         }
@@ -228,6 +244,9 @@ pub fn build_state(
         .map_err(|error| Failure::new(format!("--access-token-ttl cannot be used: {error}")))?;
     let (signer, verifier, jwks) = signer(args, &store, sealing, &clock, &iss, &audience)?;
     let issuer = Issuer::new(iss, signer, ttl, Arc::clone(&clock));
+    if !AUDIT_RETENTION.contains(&args.audit_retention) {
+        return Err(Failure::new("--audit-retention is from 1d to 10y"));
+    }
     let refresh = RefreshTokens::new(sealing)?;
     let lifetimes = lifetimes(args)?;
     Ok(AppState {
@@ -238,6 +257,7 @@ pub fn build_state(
         verifier,
         jwks,
         registration: args.registration,
+        audit_retention: args.audit_retention,
         clock,
     })
 }

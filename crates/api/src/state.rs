@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use passgate_auth::flows::Tokens;
 use passgate_auth::jwt::{JwksDocument, Verifier};
@@ -27,6 +28,8 @@ pub struct AppState {
     pub jwks: JwksDocument,
     /// Whether anybody may make an account.
     pub registration: Registration,
+    /// How long the audit log keeps an event.
+    pub audit_retention: Duration,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::{ClientId, UserId};
@@ -154,6 +155,35 @@ actions! {
     KeysResealed = "keys_resealed",
 }
 
+/// The text names no action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("an action is one of: {}", Action::names())]
+pub struct UnknownAction;
+
+impl Action {
+    /// Reads an action's name.
+    ///
+    /// # Errors
+    /// [`UnknownAction`] lists those there are.
+    pub fn parse(name: &str) -> Result<Self, UnknownAction> {
+        let known = Self::ALL.iter().find(|action| action.as_str() == name);
+        known.copied().ok_or(UnknownAction)
+    }
+
+    fn names() -> String {
+        let names: Vec<&str> = Self::ALL.iter().map(|action| action.as_str()).collect();
+        names.join(", ")
+    }
+}
+
+impl std::str::FromStr for Action {
+    type Err = UnknownAction;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::parse(name)
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -257,6 +287,11 @@ mod tests {
     fn every_action_has_a_name_of_its_own() {
         let names: HashSet<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
         assert_eq!(names.len(), Action::ALL.len());
+        for action in Action::ALL {
+            assert_eq!(Action::parse(action.as_str()), Ok(*action));
+        }
+        let unknown = Action::parse("logged_on").unwrap_err().to_string();
+        assert!(unknown.contains("logged_in, log_in_refused"), "{unknown}");
     }
 
     #[test]

@@ -34,8 +34,13 @@ impl Email {
         }
         Ok(Self {
             address: text.to_owned(),
-            key: text.to_lowercase(),
+            key: Self::key_of(text),
         })
+    }
+
+    /// The key of an address that begins with this text begins with this.
+    pub(crate) fn key_of(text: &str) -> String {
+        text.to_lowercase()
     }
 
     /// The address as given.

@@ -19,7 +19,10 @@ use time::OffsetDateTime;
 use crate::audit::{Act, Deed, Event, EventFilter};
 use crate::session::{EndReason, NewSession, Rotate, Rotation, Session, SessionId};
 use crate::signing_key::StoredSigningKey;
-use crate::{Credentials, ImportedUser, NewUser, PasswordHash, User, UserChange, UserId, Username};
+use crate::username::InvalidUsername;
+use crate::{
+    Credentials, Email, ImportedUser, NewUser, PasswordHash, User, UserChange, UserId, Username,
+};
 
 /// Any error of a library below, for the log only.
 pub type Cause = Box<dyn StdError + Send + Sync>;
@@ -147,6 +150,23 @@ pub enum UserQuery {
         /// Only those with a greater key.
         after: Option<String>,
     },
+}
+
+impl UserQuery {
+    /// The users whose username begins with a text, in any case or width.
+    ///
+    /// # Errors
+    /// [`InvalidUsername`] if no username begins so.
+    pub fn by_username(prefix: &str, after: Option<String>) -> Result<Self, InvalidUsername> {
+        let prefix = Username::parse(prefix)?.key().to_owned();
+        Ok(Self::ByUsername { prefix, after })
+    }
+
+    /// The users whose email address begins with a text, in any case.
+    pub fn by_email(prefix: &str, after: Option<String>) -> Self {
+        let prefix = Email::key_of(prefix);
+        Self::ByEmail { prefix, after }
+    }
 }
 
 /// Where users are kept.

@@ -2,12 +2,29 @@
 
 use std::collections::BTreeSet;
 
+use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::{Email, PasswordHash, Role, Scope, ScopeSet, UserId, Username};
 
 /// The longest display name, in bytes of UTF-8.
 pub const MAX_DISPLAY_NAME_BYTES: usize = 255;
+
+/// The text cannot be shown as somebody's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a display name has at most {MAX_DISPLAY_NAME_BYTES} bytes and no control characters")]
+pub struct InvalidDisplayName;
+
+/// Checks what people are to call a user.
+///
+/// # Errors
+/// [`InvalidDisplayName`] if it is too long or could move a cursor.
+pub fn check_display_name(text: &str) -> Result<(), InvalidDisplayName> {
+    if text.len() > MAX_DISPLAY_NAME_BYTES || text.chars().any(char::is_control) {
+        return Err(InvalidDisplayName);
+    }
+    Ok(())
+}
 
 /// Somebody with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +211,14 @@ mod tests {
     fn only_administrators_may_ask_for_admin() {
         assert!(!user(&["editor"]).allowed_scopes().contains(Scope::ADMIN));
         assert!(user(&["admin"]).allowed_scopes().contains(Scope::ADMIN));
+    }
+
+    #[test]
+    fn a_display_name_is_short_and_visible() {
+        assert!(check_display_name(&"é".repeat(127)).is_ok());
+        for bad in ["a\nb", "\u{1b}[2J", &"a".repeat(256)] {
+            assert_eq!(check_display_name(bad), Err(InvalidDisplayName), "{bad:?}");
+        }
     }
 
     #[test]

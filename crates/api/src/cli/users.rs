@@ -1,35 +1,41 @@
+mod listing;
+mod sessions;
+
 use clap::{Args, Subcommand};
 use passgate_auth::flows::{self, Register, RegisterError};
-use passgate_domain::ports::{UserQuery, UserStore};
+use passgate_domain::ports::UserStore;
+use passgate_domain::user::check_display_name;
 use passgate_domain::{Email, Role, User, UserChange, Username};
-use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
 
 use super::{act, import, output, prompt, with_database};
 use crate::config::{DatabaseArgs, PasswordArgs};
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::handlers::users::is_display_name;
 use crate::server;
-
-/// How many users are read at a time.
-const PAGE: u32 = 500;
 
 /// What can be done with users.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a user; the password is asked for.
     Add(AddArgs),
-    /// List users by their numbers.
-    List(ListArgs),
+    /// List users by their numbers, or those whose name or address begins with a text.
+    List(listing::ListArgs),
     /// Show one user.
-    Show(ShowArgs),
+    Show(listing::ShowArgs),
     /// Keep a user from logging in.
     Disable(NameArgs),
     /// Let a disabled user log in again.
     Enable(NameArgs),
     /// Give a user another password, which is asked for.
     SetPassword(SetPasswordArgs),
+    /// Give a user these roles and no others; none, if none is named.
+    SetRoles(SetRolesArgs),
+    /// Delete a user. The name stays taken for ever, so that nobody is mistaken for them.
+    Remove(NameArgs),
+    /// Show where a user is logged in.
+    Sessions(listing::ShowArgs),
+    /// Log a user out everywhere.
+    LogOut(NameArgs),
     /// Bring users over from another system, all or none.
     ///
     /// FILE is CSV with a header line, or JSON Lines (one object a line). Columns: username and
@@ -73,32 +79,22 @@ pub(super) struct AddArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ListArgs {
-    /// Print a JSON array.
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    database: DatabaseArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ShowArgs {
-    /// Who.
-    username: String,
-
-    /// Print a JSON object.
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    database: DatabaseArgs,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct NameArgs {
     /// Who.
     username: String,
+
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetRolesArgs {
+    /// Who.
+    username: String,
+
+    /// A role; may be given several times.
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<Role>,
 
     #[command(flatten)]
     database: DatabaseArgs,
@@ -123,11 +119,15 @@ pub(super) struct SetPasswordArgs {
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(args) => add(args),
-        Command::List(args) => list(&args),
-        Command::Show(args) => show(&args),
+        Command::List(args) => listing::list(&args),
+        Command::Show(args) => listing::show(&args),
         Command::Disable(args) => set_status(&args, false),
         Command::Enable(args) => set_status(&args, true),
         Command::SetPassword(args) => set_password(&args),
+        Command::SetRoles(args) => set_roles(&args),
+        Command::Remove(args) => remove(&args),
+        Command::Sessions(args) => sessions::list(&args),
+        Command::LogOut(args) => sessions::end(&args),
         Command::Import(args) => import::run(&args),
     }
 }
@@ -135,15 +135,10 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 fn add(args: AddArgs) -> Result<(), Failure> {
     let username = parse_name(&args.username)?;
     let email = args.email.as_deref().map(Email::parse).transpose()?;
-    if args
-        .display_name
+    args.display_name
         .as_deref()
-        .is_some_and(|name| !is_display_name(name))
-    {
-        return Err(Failure::new(
-            "a display name has at most 255 bytes and no control characters",
-        ));
-    }
+        .map(check_display_name)
+        .transpose()?;
     let mut roles = args.roles;
     roles.extend(args.admin.then(Role::admin));
     let passwords = server::passwords(&args.passwords)?;
@@ -173,71 +168,6 @@ fn add(args: AddArgs) -> Result<(), Failure> {
     ))
 }
 
-fn list(args: &ListArgs) -> Result<(), Failure> {
-    let users = with_database(&args.database, all)?;
-    if args.json {
-        let users: Result<Vec<Value>, Failure> = users.iter().map(to_json).collect();
-        return output::line(&serde_json::to_string_pretty(&users?)?);
-    }
-    output::line(&format!(
-        "{:>8}  {:<24}  {:<32}  {:<8}  ROLES",
-        "NUMBER", "USERNAME", "EMAIL", "STATUS"
-    ))?;
-    for user in &users {
-        output::line(&format!(
-            "{:>8}  {:<24}  {:<32}  {:<8}  {}",
-            user.id,
-            output::plain(user.username.as_str()),
-            output::plain(user.email.as_ref().map_or("-", Email::as_str)),
-            status(user),
-            roles(user).join(" "),
-        ))?;
-    }
-    Ok(())
-}
-
-fn all(database: &Database) -> Result<Vec<User>, Failure> {
-    let mut users: Vec<User> = Vec::new();
-    loop {
-        let after = users.last().map(|user| user.id);
-        let page = database
-            .store()
-            .list_users(&UserQuery::All { after }, PAGE)?;
-        if page.is_empty() {
-            return Ok(users);
-        }
-        users.extend(page);
-    }
-}
-
-fn show(args: &ShowArgs) -> Result<(), Failure> {
-    let user = with_database(&args.database, |database| find(database, &args.username))?;
-    if args.json {
-        return output::line(&serde_json::to_string_pretty(&to_json(&user)?)?);
-    }
-    output::line(&format!("number        {}", user.id))?;
-    output::line(&format!(
-        "username      {}",
-        output::plain(user.username.as_str())
-    ))?;
-    if let Some(email) = &user.email {
-        output::line(&format!("email         {}", output::plain(email.as_str())))?;
-    }
-    if let Some(name) = &user.display_name {
-        output::line(&format!("display name  {}", output::plain(name)))?;
-    }
-    output::line(&format!("roles         {}", roles(&user).join(" ")))?;
-    output::line(&format!("status        {}", status(&user)))?;
-    output::line(&format!(
-        "made          {}",
-        user.created_at.format(&Rfc3339)?
-    ))?;
-    output::line(&format!(
-        "changed       {}",
-        user.updated_at.format(&Rfc3339)?
-    ))
-}
-
 fn set_status(args: &NameArgs, enable: bool) -> Result<(), Failure> {
     let user = with_database(&args.database, |database| {
         let user = find(database, &args.username)?;
@@ -250,7 +180,7 @@ fn set_status(args: &NameArgs, enable: bool) -> Result<(), Failure> {
     output::line(&format!(
         "User {} is {}.",
         output::plain(user.username.as_str()),
-        status(&user)
+        listing::status(&user)
     ))
 }
 
@@ -273,6 +203,43 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), Failure> {
     ))
 }
 
+fn set_roles(args: &SetRolesArgs) -> Result<(), Failure> {
+    let user = with_database(&args.database, |database| {
+        let user = find(database, &args.username)?;
+        let change = UserChange {
+            roles: Some(args.roles.iter().cloned().collect()),
+            ..UserChange::default()
+        };
+        database
+            .store()
+            .update_user(user.id, &change, &act())?
+            .ok_or_else(|| unknown(&args.username))
+    })?;
+    let roles = match listing::roles(&user) {
+        roles if roles.is_empty() => "no roles".to_owned(),
+        roles => format!("the roles {}", roles.join(" ")),
+    };
+    output::line(&format!(
+        "User {} has {roles} from the next refresh of each session on.",
+        output::plain(user.username.as_str())
+    ))
+}
+
+fn remove(args: &NameArgs) -> Result<(), Failure> {
+    let user = with_database(&args.database, |database| {
+        let user = find(database, &args.username)?;
+        if database.store().delete_user(user.id, &act())? {
+            Ok(user)
+        } else {
+            Err(unknown(&args.username))
+        }
+    })?;
+    output::line(&format!(
+        "User {} is gone; the name stays taken.",
+        output::plain(user.username.as_str())
+    ))
+}
+
 fn find(database: &Database, name: &str) -> Result<User, Failure> {
     let credentials = database.store().find_credentials(&parse_name(name)?)?;
     credentials
@@ -289,29 +256,4 @@ fn unknown(name: &str) -> Failure {
         "there is no user {}: `passgate users list` shows all",
         output::plain(name)
     ))
-}
-
-fn status(user: &User) -> &'static str {
-    if user.status.is_active() {
-        "active"
-    } else {
-        "disabled"
-    }
-}
-
-fn roles(user: &User) -> Vec<&str> {
-    user.roles.iter().map(Role::as_str).collect()
-}
-
-fn to_json(user: &User) -> Result<Value, Failure> {
-    Ok(json!({
-        "id": user.id.get(),
-        "username": user.username.as_str(),
-        "email": user.email.as_ref().map(Email::as_str),
-        "display_name": user.display_name,
-        "roles": roles(user),
-        "disabled": !user.status.is_active(),
-        "created_at": user.created_at.format(&Rfc3339)?,
-        "updated_at": user.updated_at.format(&Rfc3339)?,
-    }))
 }

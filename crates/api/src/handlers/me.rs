@@ -3,15 +3,17 @@
 use actix_web::{HttpResponse, web};
 use passgate_auth::flows::{self, ChangePassword, RegisterError};
 use passgate_domain::ports::UserStore;
-use passgate_domain::{Email, Password, Patch, UserChange};
+use passgate_domain::{Patch, UserChange};
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
-use super::users::{DISPLAY_NAME, UserBody, is_display_name};
+use super::fields::{self, Fields};
+use super::refusals::{Guarded, JsonBody};
+use super::users::UserBody;
 use crate::blocking;
-use crate::error::{ApiError, FieldError};
+use crate::error::ApiError;
 use crate::extract::{Bearer, Json, Origin};
 use crate::request_log::Problem;
 use crate::state::AppState;
@@ -33,57 +35,24 @@ pub struct PasswordBody {
 #[serde(deny_unknown_fields)]
 pub struct ProfileBody {
     /// Where mail reaches the user.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "fields::patch")]
     #[schema(value_type = Option<String>, example = "ada@example.com")]
     email: Patch<String>,
     /// What people call the user.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "fields::patch")]
     #[schema(value_type = Option<String>, example = "Ada Lovelace")]
     display_name: Patch<String>,
 }
 
-/// Tells `null` from a field that is not there.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Patch<String>, D::Error> {
-    let value = Option::deserialize(deserializer)?;
-    Ok(value.map_or(Patch::Clear, Patch::Set))
-}
-
 impl ProfileBody {
     fn check(self) -> Result<UserChange, ApiError> {
-        let mut errors = Vec::new();
-        let mut refuse = |field, message: String| {
-            errors.push(FieldError {
-                field,
-                code: "invalid",
-                message,
-            });
+        let mut fields = Fields::default();
+        let change = UserChange {
+            email: fields.patch(self.email, |fields, email| fields.email(&email)),
+            display_name: fields.patch(self.display_name, Fields::display_name),
+            ..UserChange::default()
         };
-        let email = match self.email.map(|email| Email::parse(&email)) {
-            Patch::Set(Err(error)) => {
-                refuse("email", error.to_string());
-                Patch::Keep
-            }
-            Patch::Set(Ok(email)) => Patch::Set(email),
-            Patch::Clear => Patch::Clear,
-            Patch::Keep => Patch::Keep,
-        };
-        let display_name = match self.display_name {
-            Patch::Set(name) if name.trim().is_empty() => Patch::Clear,
-            Patch::Set(name) if !is_display_name(&name) => {
-                refuse("display_name", DISPLAY_NAME.to_owned());
-                Patch::Keep
-            }
-            patch => patch,
-        };
-        if errors.is_empty() {
-            Ok(UserChange {
-                email,
-                display_name,
-                ..UserChange::default()
-            })
-        } else {
-            Err(ApiError::Validation(errors))
-        }
+        fields.finish(Some(change))
     }
 }
 
@@ -99,9 +68,7 @@ impl ProfileBody {
     security(("password" = ["profile"])),
     responses(
         (status = 200, description = "The account", body = UserBody),
-        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+        Guarded,
     )
 )]
 pub async fn me(
@@ -125,14 +92,9 @@ pub async fn me(
     request_body = ProfileBody,
     responses(
         (status = 200, description = "The account as it is now", body = UserBody),
-        (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The email address is taken", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too long", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Some fields cannot be taken", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+        Guarded,
+        JsonBody,
     )
 )]
 pub async fn change_profile(
@@ -168,12 +130,10 @@ pub async fn change_profile(
     responses(
         (status = 204, description = "Changed; every other session of the caller has ended"),
         (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too long", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "One of the passwords cannot be taken", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+        Guarded,
     )
 )]
 pub async fn change_password(
@@ -182,8 +142,10 @@ pub async fn change_password(
     origin: Origin,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let current = parse("current_password", body.current_password)?;
-    let new = parse("new_password", body.new_password)?;
+    let mut fields = Fields::default();
+    let current = fields.password("current_password", body.current_password);
+    let new = fields.password("new_password", body.new_password);
+    let (current, new) = fields.finish(current.zip(new))?;
     let user_id = blocking::run::<_, ApiError, _>(move || {
         let caller = Caller::of(&state, &token)?;
         let act = caller.act(&state, &origin);
@@ -209,12 +171,37 @@ pub async fn change_password(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn parse(field: &'static str, text: SecretString) -> Result<Password, ApiError> {
-    Password::parse(text).map_err(|error| {
-        ApiError::Validation(vec![FieldError {
-            field,
-            code: "invalid",
-            message: error.to_string(),
-        }])
+/// Deletes the caller's account.
+///
+/// # Errors
+/// As the OpenAPI description says.
+#[utoipa::path(
+    delete,
+    path = "/users/me",
+    tag = "users",
+    summary = "Delete the caller's account",
+    description = "The account is gone with its sessions, address and names. Its username stays taken for ever: nobody can be mistaken for the one who had it.",
+    security(("password" = ["profile"])),
+    responses(
+        (status = 204, description = "Deleted"),
+        Guarded,
+    )
+)]
+pub async fn delete(
+    state: web::Data<AppState>,
+    Bearer(token): Bearer,
+    origin: Origin,
+) -> Result<HttpResponse, ApiError> {
+    let user_id = blocking::run::<_, ApiError, _>(move || {
+        let caller = Caller::of(&state, &token)?;
+        let act = caller.act(&state, &origin);
+        if state.store.delete_user(caller.user.id, &act)? {
+            Ok(caller.user.id)
+        } else {
+            Err(ApiError::SessionEnded)
+        }
     })
+    .await?;
+    tracing::info!(%user_id, "deleted the account");
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::caller::Caller;
+use super::refusals::Guarded;
 use crate::blocking;
 use crate::error::ApiError;
 use crate::extract::{Bearer, Origin};
@@ -42,10 +43,10 @@ pub struct SessionBody {
 }
 
 impl SessionBody {
-    fn of(session: Session, current: SessionId) -> Self {
+    pub(super) fn of(session: Session, current: Option<SessionId>) -> Self {
         Self {
             id: session.id.as_uuid(),
-            current: session.id == current,
+            current: Some(session.id) == current,
             client_id: session.client_id,
             scope: session.scope.to_string(),
             user_agent: session.device.user_agent,
@@ -69,9 +70,7 @@ impl SessionBody {
     security(("password" = ["profile"])),
     responses(
         (status = 200, description = "The sessions that live, the one used last first", body = [SessionBody]),
-        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+        Guarded,
     )
 )]
 pub async fn list(
@@ -86,7 +85,7 @@ pub async fn list(
     .await?;
     let bodies = sessions
         .into_iter()
-        .map(|session| SessionBody::of(session, current));
+        .map(|session| SessionBody::of(session, Some(current)));
     Ok(web::Json(bodies.collect()))
 }
 
@@ -103,10 +102,8 @@ pub async fn list(
     params(("id" = Uuid, Path, description = "The session")),
     responses(
         (status = 204, description = "Ended"),
-        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "The caller has no such session", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+        Guarded,
     )
 )]
 pub async fn end(
@@ -146,9 +143,7 @@ pub async fn end(
     security(("password" = ["profile"])),
     responses(
         (status = 204, description = "Every other session has ended"),
-        (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+        Guarded,
     )
 )]
 pub async fn end_others(

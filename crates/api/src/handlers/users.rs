@@ -7,16 +7,17 @@ use actix_web::{HttpResponse, web};
 use passgate_auth::flows::{self, Register};
 use passgate_auth::password::Policy;
 use passgate_domain::audit::Actor;
-use passgate_domain::user::MAX_DISPLAY_NAME_BYTES;
-use passgate_domain::{Email, Password, Role, User, Username};
+use passgate_domain::{Role, User};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::fields::Fields;
+use super::refusals::JsonBody;
 use crate::blocking;
 use crate::config::Registration;
-use crate::error::{ApiError, FieldError};
+use crate::error::ApiError;
 use crate::extract::{Json, Origin};
 use crate::request_log::Problem;
 use crate::state::AppState;
@@ -90,13 +91,10 @@ impl From<User> for UserBody {
     request_body = RegisterBody,
     responses(
         (status = 201, description = "Made", body = UserBody),
-        (status = 400, description = "The body is malformed", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Registration is closed", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The username or email address is taken", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too long", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Some fields cannot be taken", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+        JsonBody,
     )
 )]
 pub async fn register(
@@ -127,56 +125,19 @@ pub async fn register(
 
 /// Holds every field against its rule and names all that break theirs.
 fn command(body: RegisterBody, policy: &Policy) -> Result<Register, ApiError> {
-    let mut errors = Vec::new();
-    let mut refuse = |field, code, message: String| {
-        errors.push(FieldError {
-            field,
-            code,
-            message,
-        });
-    };
-    let username = Username::parse(&body.username)
-        .map_err(|error| refuse("username", "invalid", error.to_string()))
-        .ok();
-    let password = Password::parse(body.password)
-        .map_err(|error| refuse("password", "invalid", error.to_string()))
-        .ok();
-    if let Some(Err(violation)) = password
-        .as_ref()
-        .map(|password| policy.check(password, username.as_ref()))
-    {
-        refuse("password", violation.code(), violation.to_string());
-    }
-    let email = body.email.as_deref().map(Email::parse).transpose();
-    let email = email
-        .map_err(|error| refuse("email", "invalid", error.to_string()))
-        .ok();
-    let display_name = body.display_name.filter(|name| !name.trim().is_empty());
-    if display_name
-        .as_deref()
-        .is_some_and(|name| !is_display_name(name))
-    {
-        refuse("display_name", "invalid", DISPLAY_NAME.to_owned());
-    }
-    match (username, password, email) {
-        (Some(username), Some(password), Some(email)) if errors.is_empty() => Ok(Register {
-            username,
-            password,
-            email,
-            display_name,
-            roles: Vec::new(),
-        }),
-        _ => Err(ApiError::Validation(errors)),
-    }
-}
-
-/// What is wrong with a display name that is none.
-pub(super) const DISPLAY_NAME: &str =
-    "a display name has at most 255 bytes and no control characters";
-
-/// Whether a text can be shown as somebody's name.
-pub(crate) fn is_display_name(text: &str) -> bool {
-    text.len() <= MAX_DISPLAY_NAME_BYTES && !text.chars().any(char::is_control)
+    let mut fields = Fields::default();
+    let username = fields.username(&body.username);
+    let password = fields.new_password("password", body.password, policy, username.as_ref());
+    let email = body.email.and_then(|email| fields.email(&email));
+    let display_name = body.display_name.and_then(|name| fields.display_name(name));
+    let command = username.zip(password).map(|(username, password)| Register {
+        username,
+        password,
+        email,
+        display_name,
+        roles: Vec::new(),
+    });
+    fields.finish(command)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `GET /verify`: forward authentication, for proxies that ask before they pass a request on.
 
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use passgate_auth::jwt::Verified;
 use passgate_domain::token::UserClaims;
 use passgate_domain::{Role, User};
@@ -9,9 +9,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::caller::Caller;
+use super::refusals::Queried;
 use crate::blocking;
 use crate::error::ApiError;
-use crate::extract::Bearer;
+use crate::extract::{Bearer, Query};
 use crate::request_log::Problem;
 use crate::state::AppState;
 
@@ -44,20 +45,17 @@ pub struct Wanted {
     params(Wanted),
     responses(
         (status = 200, description = "It is; `X-Auth-User`, `X-Auth-User-Id`, `X-Auth-Roles` and `X-Auth-Scope` say whose it is"),
-        (status = 400, description = "The query is malformed", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token lacks a scope, or its user a role", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
+        Queried,
     )
 )]
 pub async fn verify(
     state: web::Data<AppState>,
-    request: HttpRequest,
     Bearer(token): Bearer,
+    Query(wanted): Query<Wanted>,
 ) -> Result<HttpResponse, ApiError> {
-    let wanted = web::Query::<Wanted>::from_query(request.query_string()).map_err(|_| {
-        ApiError::Malformed("The query takes scope and role, each once at most".to_owned())
-    })?;
     for scope in wanted
         .scope
         .iter()

@@ -201,6 +201,18 @@ pub(crate) trait Ask {
         self.ask("POST", path, &[JSON], &body.to_string())
     }
 
+    /// With a body, as the bearer of a token; of none, if it is empty.
+    fn ask_json(&self, token: &str, method: &str, path: &str, body: &Value) -> Reply {
+        let bearer = format!("Bearer {token}");
+        let headers = [JSON, ("Authorization", &bearer)];
+        let headers = if token.is_empty() {
+            &headers[..1]
+        } else {
+            &headers[..]
+        };
+        self.ask(method, path, headers, &body.to_string())
+    }
+
     fn register(&self, username: &str) -> Value {
         let body = serde_json::json!({"username": username, "password": PASSWORD});
         self.post_json("/users", &body).expect(201)

@@ -173,3 +173,71 @@ fn help_teaches() {
         assert!(help.contains(part), "{part}");
     }
 }
+
+#[test]
+fn an_operator_sees_who_is_where_ends_it_and_finds_it_in_the_log() {
+    let (folder, database) = (folder(), TestDatabase::new());
+    let url = database.url();
+    let url = url.expose_secret();
+    let server = Served::start(folder.path(), &["--database-url", url, "--secret", SECRET]);
+    let command =
+        |args: &[&str]| run_well(folder.path(), &[args, &["--database-url", url]].concat());
+    let json = |args: &[&str]| -> Value {
+        serde_json::from_str(&command(&[args, &["--json"]].concat())).unwrap()
+    };
+    for name in ["matt", "mary", "ada"] {
+        server.register(name);
+    }
+    let found = json(&["users", "list", "--username", "MA"]);
+    let names: Vec<&str> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["username"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["mary", "matt"]);
+
+    let token = server.token("matt");
+    let sessions = json(&["users", "sessions", "matt"]);
+    assert_eq!(sessions.as_array().unwrap().len(), 1);
+    assert_eq!(sessions[0]["address"], "127.0.0.1");
+    assert!(command(&["users", "sessions", "matt"]).contains("127.0.0.1"));
+    let said = command(&["users", "set-roles", "matt", "--role", "editor"]);
+    assert!(
+        said.contains("editor") && said.contains("next refresh"),
+        "{said}"
+    );
+    let said = command(&["users", "log-out", "matt"]);
+    assert!(said.contains("1 session"), "{said}");
+    server.get_as(&token, "/users/me").expect(401);
+    command(&["users", "remove", "matt"]);
+    server.log_in("matt", PASSWORD).expect(401);
+
+    // Who is gone is found by number.
+    let unknown = run(
+        folder.path(),
+        &["audit", "--user", "matt", "--database-url", url],
+    );
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("by number"));
+    let log = json(&["audit", "--user", "1", "--since", "1h"]);
+    let log: Vec<String> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| format!("{} {}", event["actor"], event["action"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        log,
+        [
+            "operator user_deleted",
+            "operator sessions_ended",
+            "operator user_changed",
+            "user:1 logged_in",
+            "anonymous user_created",
+        ]
+    );
+    let of_action = command(&["audit", "--action", "log_in_refused"]);
+    assert!(of_action.contains("unknown user"), "{of_action}");
+    let wrong = run(folder.path(), &["audit", "--action", "nonsense"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("logged_in, log_in_refused"));
+}

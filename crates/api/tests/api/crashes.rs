@@ -11,10 +11,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use passgate_local_postgres::LocalPostgres;
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use crate::app::SECRET;
 use crate::client::{Ask, FORM, PASSWORD, compose, try_send};
-use crate::program::{Served, folder};
+use crate::program::{Served, folder, run_well};
 
 /// Kills, unless `PASSGATE_TEST_KILLS` says how many.
 const KILLS: usize = 20;
@@ -159,6 +160,12 @@ fn no_client_is_locked_out_by_crashes_of_service_and_database() {
         let form = format!("grant_type=refresh_token&refresh_token={token}");
         service.post_form("/token", &form).expect(200);
     }
+    let log = ["audit", "--json", "--limit", "1000", "--database-url"];
+    let log = run_well(folder.path(), &[&log[..], &[url.expose_secret()]].concat());
+    let log: Vec<Value> = serde_json::from_str(&log).unwrap();
+    let count = |action: &str| log.iter().filter(|event| event["action"] == action).count();
+    assert_eq!(count("logged_in"), CLIENTS, "as many as were acknowledged");
+    assert_eq!(log.len(), CLIENTS + 1, "nothing ended: {log:?}");
     service.stop();
     database.stop().unwrap();
 }

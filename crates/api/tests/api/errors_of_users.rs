@@ -99,20 +99,16 @@ fn a_schema_that_is_not_ours_is_left_alone() {
         url,
     ];
 
+    let empty = migrations::state(&database.url()).unwrap();
+    assert!(matches!(empty, SchemaState::Behind(_)), "{empty:?}");
     let said = complaint(folder.path(), &[&flags[..], &["--no-migrate"]].concat());
-    holds_all(&said, &["3 of our migrations", "passgate migrate"]);
-    assert_eq!(
-        migrations::state(&database.url()).unwrap(),
-        SchemaState::Behind(3)
-    );
+    holds_all(&said, &["of our migrations", "passgate migrate"]);
+    assert_eq!(migrations::state(&database.url()).unwrap(), empty);
 
     // A look at the users is no reason to migrate a database in production.
     let said = complaint(folder.path(), &["users", "list", "--database-url", url]);
-    holds_all(&said, &["3 of our migrations", "passgate migrate"]);
-    assert_eq!(
-        migrations::state(&database.url()).unwrap(),
-        SchemaState::Behind(3)
-    );
+    holds_all(&said, &["of our migrations", "passgate migrate"]);
+    assert_eq!(migrations::state(&database.url()).unwrap(), empty);
 
     migrations::migrate(&database.url()).unwrap();
     database
@@ -249,6 +245,9 @@ fn an_issuer_that_is_no_url_and_a_log_filter_that_is_none_are_named() {
         SECRET,
     ];
     let with = |more: &[&str]| complaint(folder.path(), &[&flags[..], more].concat());
+    for life in ["1h", "11y"] {
+        holds_all(&with(&["--audit-retention", life]), &["--audit-retention", "1d"]);
+    }
     holds_all(&with(&["--issuer", "notaurl"]), &["--issuer", "https://"]);
     holds_all(&with(&["--log", "foo=bar=baz"]), &["--log", "info"]);
     holds_all(

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin;
 mod app;
 mod browser;
 mod client;

@@ -98,7 +98,7 @@ fn unknown_paths_and_methods_are_problems_too() {
     for (method, path, allow) in [
         ("GET", "/token", "POST"),
         ("DELETE", "/users", "POST"),
-        ("POST", "/users/me", "GET, HEAD, PATCH"),
+        ("POST", "/users/me", "GET, HEAD, PATCH, DELETE"),
     ] {
         let reply = app.ask(method, path, &[], "");
         assert_eq!(

@@ -1,9 +1,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use passgate_auth::password::Passwords;
+use passgate_domain::user::check_display_name;
 use passgate_domain::{Email, ImportedUser, NewUser, PasswordHash, Role, UserId, Username};
-
-use crate::handlers::users::is_display_name;
 
 /// The columns that mean something, as FastAPI apps commonly name them.
 pub(super) const KNOWN_COLUMNS: [&str; 15] = [
@@ -82,12 +81,10 @@ fn display_name<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Result<Option<Str
         .or(get("full_name"))
         .map(str::to_owned)
         .or_else(joined);
-    match name {
-        Some(name) if !is_display_name(&name) => {
-            Err("the display name has more than 255 bytes or a control character".to_owned())
-        }
-        name => Ok(name),
+    if let Some(name) = &name {
+        check_display_name(name).map_err(|error| error.to_string())?;
     }
+    Ok(name)
 }
 
 fn roles<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Result<BTreeSet<Role>, String> {

@@ -1,0 +1,4 @@
+//! `/admin`: for holders of the scope `admin`.
+
+pub mod audit;
+pub mod users;
