@@ -150,6 +150,12 @@ fn versions() -> Vec<String> {
         .collect()
 }
 
+/// How many there are.
+#[cfg(feature = "testing")]
+pub fn count() -> usize {
+    versions().len()
+}
+
 /// Undoes every migration, for the test that does them again.
 ///
 /// # Errors

@@ -246,7 +246,10 @@ fn an_issuer_that_is_no_url_and_a_log_filter_that_is_none_are_named() {
     ];
     let with = |more: &[&str]| complaint(folder.path(), &[&flags[..], more].concat());
     for life in ["1h", "11y"] {
-        holds_all(&with(&["--audit-retention", life]), &["--audit-retention", "1d"]);
+        holds_all(
+            &with(&["--audit-retention", life]),
+            &["--audit-retention", "1d"],
+        );
     }
     holds_all(&with(&["--issuer", "notaurl"]), &["--issuer", "https://"]);
     holds_all(&with(&["--log", "foo=bar=baz"]), &["--log", "info"]);
