@@ -127,6 +127,8 @@ actions! {
     UserDeleted = "user_deleted",
     /// A user changed the password.
     PasswordChanged = "password_changed",
+    /// Somebody with a user's token did not know the password.
+    PasswordChangeRefused = "password_change_refused",
     /// A user was given another password by somebody else.
     PasswordReset = "password_reset",
     /// A client was made, the target.

@@ -73,13 +73,15 @@ pub(crate) fn write(connection: &mut PgConnection, deed: &Deed, act: &Act) -> Qu
     Ok(())
 }
 
-/// Removes by primary key, a batch at a time. Whoever comes while another is at it does nothing.
+/// Looks at the batch with the lowest numbers only: they are the oldest, and where they are not old
+/// enough, no other is looked at. Whoever comes while another is at it does nothing.
 const REMOVE: &str = "
-    WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($3) AS is_ours)
-    DELETE FROM audit_events WHERE id IN (
-        SELECT id FROM audit_events
-        WHERE (SELECT is_ours FROM turn) AND at < $1
-        ORDER BY id LIMIT $2)";
+    WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($3) AS is_ours),
+    oldest AS MATERIALIZED (
+        SELECT id, at FROM audit_events
+        WHERE (SELECT is_ours FROM turn)
+        ORDER BY id LIMIT $2)
+    DELETE FROM audit_events WHERE id IN (SELECT id FROM oldest WHERE at < $1)";
 
 /// The advisory lock of the one who removes: "passgate", and what for.
 const REMOVING: i64 = 0x7061_7373_6175_6469;

@@ -1,5 +1,8 @@
 //! The schema, brought up to date.
 
+use std::thread;
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
@@ -64,9 +67,7 @@ pub enum MigrateError {
 /// [`MigrateError`].
 pub fn migrate(url: &SecretString) -> Result<Vec<String>, MigrateError> {
     let mut connection = open::connect(url)?;
-    diesel::sql_query("SELECT pg_advisory_lock($1)")
-        .bind::<BigInt, _>(LOCK)
-        .execute(&mut connection)?;
+    wait_for_turn(&mut connection)?;
     if let SchemaState::Newer(versions) = state_of(&mut connection)? {
         return Err(MigrateError::Newer(versions));
     }
@@ -95,6 +96,30 @@ pub fn migrate(url: &SecretString) -> Result<Vec<String>, MigrateError> {
     Ok(done)
 }
 
+/// How often whoever waits asks again.
+const TURN: Duration = Duration::from_millis(100);
+
+/// Takes the lock, asking again and again: whoever waited inside `pg_advisory_lock` would have a
+/// snapshot, and `CREATE INDEX CONCURRENTLY` waits for all snapshots that are older than it: a
+/// deadlock with the one who has the lock.
+fn wait_for_turn(connection: &mut PgConnection) -> QueryResult<()> {
+    let mut has_told = false;
+    loop {
+        let Answer { answer: is_ours } =
+            diesel::sql_query("SELECT pg_try_advisory_lock($1) AS answer")
+                .bind::<BigInt, _>(LOCK)
+                .get_result(connection)?;
+        if is_ours {
+            return Ok(());
+        }
+        if !has_told {
+            tracing::info!("waiting for another passgate, which migrates the database");
+            has_told = true;
+        }
+        thread::sleep(TURN);
+    }
+}
+
 /// Compares, and changes nothing.
 ///
 /// # Errors
@@ -104,9 +129,9 @@ pub fn state(url: &SecretString) -> Result<SchemaState, MigrateError> {
 }
 
 #[derive(QueryableByName)]
-struct IsThere {
+struct Answer {
     #[diesel(sql_type = Bool)]
-    is_there: bool,
+    answer: bool,
 }
 
 #[derive(QueryableByName)]
@@ -117,10 +142,9 @@ struct Version {
 
 pub(crate) fn state_of(connection: &mut PgConnection) -> QueryResult<SchemaState> {
     let ours = versions();
-    let IsThere { is_there } = diesel::sql_query(
-        "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS is_there",
-    )
-    .get_result(connection)?;
+    let Answer { answer: is_there } =
+        diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS answer")
+            .get_result(connection)?;
     if !is_there {
         return Ok(SchemaState::Behind(ours.len()));
     }

@@ -94,15 +94,32 @@ pub(crate) fn end_all(
         .execute(connection)
 }
 
-/// Removes by primary key, so that a batch locks as many rows as it removes. Whoever comes while
-/// another is at it does nothing: the lock is the transaction's.
+/// Removes by primary key, so that a batch locks as many rows as it removes. Those that ended or
+/// whose life is over are found by index. When a session was last used is in none, as it changes
+/// with each refresh: of those that nobody used, a stretch from a random id on is looked through, which
+/// is the whole table while it is small. Whoever comes while another is at it does nothing: the lock
+/// is the transaction's.
 const REMOVE: &str = "
-    WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($3) AS is_ours)
-    DELETE FROM sessions WHERE id IN (
-        SELECT id FROM sessions
-        WHERE (SELECT is_ours FROM turn)
-          AND (ended_at < $1 OR idle_until <= $1 OR expires_at <= $1)
-        LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($3) AS is_ours),
+    stretch AS MATERIALIZED (
+        (SELECT id, idle_until FROM sessions
+         WHERE (SELECT is_ours FROM turn) AND id >= $4 ORDER BY id LIMIT $5)
+        UNION ALL
+        (SELECT id, idle_until FROM sessions
+         WHERE (SELECT is_ours FROM turn) AND id < $4 ORDER BY id LIMIT $5)),
+    over AS MATERIALIZED (
+        (SELECT id FROM sessions
+         WHERE (SELECT is_ours FROM turn) AND ended_at < $1 LIMIT $2)
+        UNION
+        (SELECT id FROM sessions
+         WHERE (SELECT is_ours FROM turn) AND expires_at <= $1 LIMIT $2)
+        UNION
+        SELECT id FROM stretch WHERE idle_until <= $1
+        LIMIT $2)
+    DELETE FROM sessions WHERE id IN (SELECT id FROM over)";
+
+/// How many sessions are looked at on each side of the random id.
+const STRETCH: i64 = 5000;
 
 /// The advisory lock of the one who removes: "passgate", and what for.
 const REMOVING: i64 = 0x7061_7373_7265_6d76;
@@ -237,6 +254,8 @@ impl SessionStore for PgStore {
                 .bind::<Timestamptz, _>(before)
                 .bind::<BigInt, _>(i64::from(limit))
                 .bind::<BigInt, _>(REMOVING)
+                .bind::<SqlUuid, _>(SessionId::random().as_uuid())
+                .bind::<BigInt, _>(STRETCH)
                 .execute(connection)?;
             Ok(removed)
         });

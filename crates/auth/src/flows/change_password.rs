@@ -1,5 +1,5 @@
-use passgate_domain::audit::Act;
-use passgate_domain::ports::{StoreError, UserStore};
+use passgate_domain::audit::{Act, Action, Deed};
+use passgate_domain::ports::{AuditStore, StoreError, UserStore};
 use passgate_domain::session::SessionId;
 use passgate_domain::{Password, UserId, Username};
 use thiserror::Error;
@@ -42,7 +42,7 @@ pub enum ChangePasswordError {
 ///
 /// # Errors
 /// [`ChangePasswordError`]; nothing is changed then.
-pub fn change_password<S: UserStore + ?Sized>(
+pub fn change_password<S: UserStore + AuditStore + ?Sized>(
     store: &S,
     passwords: &Passwords,
     policy: &Policy,
@@ -63,6 +63,8 @@ pub fn change_password<S: UserStore + ?Sized>(
         .ok_or(ChangePasswordError::Incorrect)?;
     let stored = &credentials.password_hash;
     if passwords.check_blocking(current, Some(stored))? == Check::Mismatch {
+        let deed = Deed::new(Action::PasswordChangeRefused).on(*user_id);
+        store.record(&deed, act)?;
         return Err(ChangePasswordError::Incorrect);
     }
     let hash = passwords.hash_blocking(new)?;

@@ -89,25 +89,26 @@ pub fn log_in<S: UserStore + SessionStore + AuditStore + ?Sized>(
     act: &Act,
 ) -> Result<LoggedIn, LogInError> {
     let client_id = command.client_id.as_deref().unwrap_or(FIRST_PARTY_CLIENT);
+    let refuse = |deed: Deed, error| {
+        store.record(&deed, &act.at(tokens.now()))?;
+        Err(error)
+    };
+    let mut last_seen = Deed::new(Action::LogInRefused);
     for _ in 0..TRIES {
-        let mut credentials = match check(store, passwords, command)? {
+        let mut checked = match check(store, passwords, command)? {
             Ok(checked) => checked,
-            Err(refused) => {
-                store.record(&refused, &act.at(tokens.now()))?;
-                return Err(LogInError::Refused);
-            }
+            Err(deed) => return refuse(deed, LogInError::Refused),
         };
-        let scope = grant(&credentials.credentials.user, command.scope.clone())?;
-        let upgraded =
-            credentials.upgrade && upgrade_hash(store, passwords, &mut credentials, command)?;
-        let Checked {
-            credentials:
-                Credentials {
-                    user,
-                    password_hash,
-                },
-            ..
-        } = credentials;
+        last_seen = last_seen.on(checked.credentials.user.id);
+        let scope = match grant(&checked.credentials.user, command.scope.clone()) {
+            Ok(scope) => scope,
+            Err(error) => return refuse(last_seen.detail("scope"), error),
+        };
+        let upgraded = checked.upgrade && upgrade_hash(store, passwords, &mut checked, command)?;
+        let Credentials {
+            user,
+            password_hash,
+        } = checked.credentials;
         let session = tokens.new_session(&user, client_id, &scope, command.device.clone());
         if store.open_session(&session, &password_hash, &act.at(tokens.now()))? {
             let granted = tokens.grant(user, session.id, Generation::FIRST, client_id, scope)?;
@@ -115,7 +116,7 @@ pub fn log_in<S: UserStore + SessionStore + AuditStore + ?Sized>(
         }
         // Disabled, given another password or a stronger hash, since we read: look again.
     }
-    Err(LogInError::Refused)
+    refuse(last_seen.detail("changed meanwhile"), LogInError::Refused)
 }
 
 /// Somebody whose password is right.
