@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 use passgate_auth::jwt::Algorithm;
 use passgate_auth::password::Cost;
 use secrecy::{ExposeSecret, SecretString};
@@ -223,6 +224,16 @@ pub struct ServeArgs {
         value_name = "WHO"
     )]
     pub registration: Registration,
+
+    /// A network whose proxies are believed when they say in `X-Forwarded-For` where a request
+    /// comes from; several separated by commas.
+    #[arg(
+        long,
+        env = "PASSGATE_TRUSTED_PROXY",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<IpNet>,
 
     /// Threads that serve requests [default: the number of cores].
     #[arg(long, env = "PASSGATE_WORKERS", value_name = "N",

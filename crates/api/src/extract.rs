@@ -1,6 +1,7 @@
 //! What handlers take: bodies and queries that are read strictly, bearers of good tokens, and
 //! where a request comes from.
 
+mod address;
 mod bearer;
 mod body;
 mod form;

@@ -258,6 +258,7 @@ pub fn build_state(
         jwks,
         registration: args.registration,
         audit_retention: args.audit_retention,
+        trusted_proxies: args.trusted_proxy.clone(),
         clock,
     })
 }

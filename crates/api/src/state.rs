@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use passgate_auth::flows::Tokens;
 use passgate_auth::jwt::{JwksDocument, Verifier};
 use passgate_auth::password::{Passwords, Policy};
@@ -30,6 +31,8 @@ pub struct AppState {
     pub registration: Registration,
     /// How long the audit log keeps an event.
     pub audit_retention: Duration,
+    /// Networks whose proxies are believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

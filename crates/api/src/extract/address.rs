@@ -1,0 +1,103 @@
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Where a request comes from: the peer, or what the proxies in front of us say, as far as each of
+/// them is trusted. Anybody can send the header; only a trusted peer's is read, from its end.
+pub(super) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    Some(client(peer, request.headers(), trusted))
+}
+
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    let mut nearest = peer.to_canonical();
+    let mut hops: Vec<&str> = Vec::new();
+    for value in headers.get_all(FORWARDED_FOR) {
+        hops.extend(value.to_str().unwrap_or_default().split(','));
+    }
+    while is_trusted(&nearest) {
+        let Some(hop) = hops.pop() else { break };
+        match parse(hop.trim()) {
+            Some(address) => nearest = address,
+            // What a proxy of ours did not write ends the trust.
+            None => break,
+        }
+    }
+    nearest
+}
+
+/// An address as proxies write it: some with a port, some in brackets.
+fn parse(hop: &str) -> Option<IpAddr> {
+    let address = hop
+        .parse()
+        .or_else(|_| {
+            hop.parse()
+                .map(|with_port: std::net::SocketAddr| with_port.ip())
+        })
+        .or_else(|_| {
+            let inner = hop
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'));
+            inner.unwrap_or_default().parse()
+        });
+    address.ok().map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    fn seen(peer: &str, forwarded: &[&str]) -> String {
+        let trusted = ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap());
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append(FORWARDED_FOR, HeaderValue::from_str(value).unwrap());
+        }
+        client(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn whoever_is_not_trusted_is_the_client_whatever_they_say() {
+        assert_eq!(seen("192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
+        assert_eq!(seen("192.0.2.1", &[]), "192.0.2.1");
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_who_the_client_is() {
+        assert_eq!(seen("10.0.0.1", &["203.0.113.9"]), "203.0.113.9");
+        assert_eq!(seen("fd00::1", &["[2001:db8::9]:443"]), "2001:db8::9");
+        assert_eq!(seen("10.0.0.1", &["203.0.113.9:5678"]), "203.0.113.9");
+        assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn of_several_hops_the_last_that_is_not_ours_counts() {
+        let spoofed = "198.51.100.7, 203.0.113.9, 10.0.0.2";
+        assert_eq!(seen("10.0.0.1", &[spoofed]), "203.0.113.9");
+        // In lines of their own they are one list (RFC 9110 section 5.3).
+        assert_eq!(
+            seen("10.0.0.1", &["198.51.100.7", "203.0.113.9"]),
+            "203.0.113.9"
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_ends_the_trust() {
+        assert_eq!(seen("10.0.0.1", &["203.0.113.9, unknown"]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &["203.0.113.9, , 10.0.0.2"]), "10.0.0.2");
+    }
+
+    #[test]
+    fn an_address_of_version_4_is_the_same_in_version_6() {
+        assert_eq!(
+            seen("::ffff:10.0.0.1", &["::ffff:203.0.113.9"]),
+            "203.0.113.9"
+        );
+    }
+}
