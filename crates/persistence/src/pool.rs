@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::R2D2Connection;
@@ -108,7 +109,10 @@ impl r2d2::HandleError<ManagerError> for LogErrors {
 
 /// The stores, on a pool of connections. Cheap to clone.
 #[derive(Clone)]
-pub struct PgStore(Arc<r2d2::Pool<Manager>>);
+pub struct PgStore {
+    pool: Arc<r2d2::Pool<Manager>>,
+    withdrawals: Arc<AtomicU64>,
+}
 
 impl PgStore {
     /// Opens the database. Whether its schema is ours is [`migrations`]' business.
@@ -130,7 +134,10 @@ impl PgStore {
             .test_on_check_out(true)
             .error_handler(Box::new(LogErrors))
             .build_unchecked(manager);
-        Ok(Self(Arc::new(pool)))
+        Ok(Self {
+            pool: Arc::new(pool),
+            withdrawals: Arc::default(),
+        })
     }
 
     /// Asks the database for an answer, for a readiness check.
@@ -152,6 +159,28 @@ impl PgStore {
         self.read(|connection| Ok(migrations::state_of(connection)?))
     }
 
+    /// A number that is another whenever something that sessions or users were good for may have
+    /// been taken away through this store. Whoever keeps a copy of what was read notes the number
+    /// before reading, and believes the copy only while it is the same.
+    pub fn withdrawals(&self) -> u64 {
+        self.withdrawals.load(Ordering::Acquire)
+    }
+
+    /// Does a piece of work that may take something away, and says so: also where it failed, since
+    /// it may have happened all the same.
+    pub(crate) fn withdraw<T>(
+        &self,
+        work: impl FnOnce(&mut PgConnection) -> Result<T, PgError>,
+    ) -> Result<T, PgError> {
+        let outcome = self.with(work);
+        self.note_withdrawal();
+        outcome
+    }
+
+    pub(crate) fn note_withdrawal(&self) {
+        self.withdrawals.fetch_add(1, Ordering::Release);
+    }
+
     /// Reads. A connection that turns out dead is replaced once: reading again changes nothing.
     pub(crate) fn read<T>(
         &self,
@@ -169,7 +198,7 @@ impl PgStore {
         work: impl FnOnce(&mut PgConnection) -> Result<T, PgError>,
     ) -> Result<T, PgError> {
         let mut pooled = self
-            .0
+            .pool
             .get()
             .map_err(|error| StoreError::Unavailable(error.into()))?;
         let result = work(&mut pooled.inner);
@@ -183,7 +212,7 @@ impl PgStore {
 impl fmt::Debug for PgStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PgStore")
-            .field("pool", &self.0.state())
+            .field("pool", &self.pool.state())
             .finish()
     }
 }

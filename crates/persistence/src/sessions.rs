@@ -199,11 +199,14 @@ impl SessionStore for PgStore {
                 None => Rotation::Ended,
             })
         });
+        if matches!(rotation, Ok(Rotation::Reused { .. })) {
+            self.note_withdrawal();
+        }
         Ok(rotation?)
     }
 
     fn end_session(&self, id: SessionId, reason: EndReason, act: &Act) -> Result<bool, StoreError> {
-        let ended = self.with(|connection| {
+        let ended = self.withdraw(|connection| {
             connection.transaction(|connection| {
                 let living = sessions::table.find(id.as_uuid()).filter(lives(act.at));
                 let of: Option<i64> = diesel::update(living)
@@ -231,7 +234,7 @@ impl SessionStore for PgStore {
         reason: EndReason,
         act: &Act,
     ) -> Result<usize, StoreError> {
-        let ended = self.with(|connection| {
+        let ended = self.withdraw(|connection| {
             connection.transaction(|connection| {
                 let ended = end_all(connection, user, keep, reason, act.at)?;
                 if ended > 0 {

@@ -134,7 +134,7 @@ impl UserStore for PgStore {
         if *change == UserChange::default() {
             return Ok(self.find_user(id)?);
         }
-        self.with(|connection| {
+        self.withdraw(|connection| {
             connection.transaction(|connection| {
                 let mut user = change_fields(connection, id, change, act)?;
                 if let Some(active) = change.active {
@@ -150,7 +150,7 @@ impl UserStore for PgStore {
     }
 
     fn delete_user(&self, id: UserId, act: &Act) -> Result<bool, StoreError> {
-        let deleted = self.with(|connection| {
+        let deleted = self.withdraw(|connection| {
             connection.transaction(|connection| {
                 let no_text = None::<&str>;
                 let changed = diesel::update(living().filter(users::id.eq(id.get())))
@@ -181,7 +181,7 @@ impl UserStore for PgStore {
         hash: &PasswordHash,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let changed = self.with(|connection| {
+        let changed = self.withdraw(|connection| {
             connection.transaction(|connection| {
                 let changed = diesel::update(living().filter(users::id.eq(id.get())))
                     .set((
@@ -207,7 +207,7 @@ impl UserStore for PgStore {
         keep: SessionId,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let changed = self.with(|connection| {
+        let changed = self.withdraw(|connection| {
             connection.transaction(|connection| {
                 let unchanged = living()
                     .filter(users::id.eq(id.get()))

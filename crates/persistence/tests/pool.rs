@@ -256,3 +256,22 @@ fn a_database_of_another_encoding_is_refused_with_the_way_to_make_one() {
         .unwrap();
     assert!(error.to_string().contains("UTF8"), "{error}");
 }
+
+#[test]
+fn whoever_keeps_a_copy_is_told_when_something_was_taken_away() {
+    let database = TestDatabase::new();
+    let store = PgStore::open(&database.url(), &PoolSettings::with_size(1)).unwrap();
+    let now = datetime!(2026-11-01 12:00 UTC);
+    let matt = store.create_user(&new_user("matt"), &act(now)).unwrap();
+    let before = store.withdrawals();
+    store.find_user(matt.id).unwrap();
+    assert_eq!(store.withdrawals(), before, "reading takes nothing away");
+    let clone = store.clone();
+    clone
+        .update_user(matt.id, &UserChange::active(false), &act(now))
+        .unwrap();
+    let disabled = store.withdrawals();
+    assert_ne!(disabled, before);
+    clone.delete_user(matt.id, &act(now)).unwrap();
+    assert_ne!(store.withdrawals(), disabled);
+}
