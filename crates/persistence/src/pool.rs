@@ -213,6 +213,6 @@ impl fmt::Debug for PgStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PgStore")
             .field("pool", &self.pool.state())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
