@@ -7,6 +7,7 @@ pub mod health;
 pub mod jwks;
 pub mod me;
 pub mod metadata;
+pub mod metrics;
 pub mod page;
 mod refusals;
 pub mod revoke;

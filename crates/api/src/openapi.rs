@@ -4,7 +4,7 @@ use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
-    admin, health, jwks, me, metadata, revoke, sessions, token, users, verify, version,
+    admin, health, jwks, me, metadata, metrics, revoke, sessions, token, users, verify, version,
 };
 
 /// Passgate's API.
@@ -38,6 +38,7 @@ use crate::handlers::{
         metadata::metadata,
         health::live,
         health::ready,
+        metrics::metrics,
         verify::verify,
         version::version,
     ),

@@ -7,13 +7,14 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 use serde::Serialize;
 use tracing::{Instrument, Span, error, info, info_span, warn};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{ApiError, FieldError, Parts};
+use crate::state::AppState;
 
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -61,6 +62,10 @@ pub struct OAuthProblem {
     pub detail: String,
 }
 
+/// The `error` of an answer, for whoever counts them.
+#[derive(Debug, Clone, Copy)]
+struct OAuthError(&'static str);
+
 /// Gives the request its id and span, renders the error it ends in, and logs its end.
 ///
 /// # Errors
@@ -104,8 +109,30 @@ pub async fn observe(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    log_end(&span, response.status().as_u16(), started.elapsed());
+    let elapsed = started.elapsed();
+    count(&response, elapsed);
+    log_end(&span, response.status().as_u16(), elapsed);
     Ok(response)
+}
+
+fn count(response: &ServiceResponse<BoxBody>, elapsed: Duration) {
+    let request = response.request();
+    let Some(state) = request.app_data::<web::Data<AppState>>() else {
+        return;
+    };
+    let (path, status) = (request.match_pattern(), response.status());
+    if path.as_deref() == Some("/token") {
+        let error = response
+            .response()
+            .extensions()
+            .get::<OAuthError>()
+            .copied();
+        let outcome = error.map_or("granted", |OAuthError(error)| error);
+        state.metrics.granted(outcome);
+    }
+    state
+        .metrics
+        .answered(request.method(), path, status, elapsed);
 }
 
 fn request_id(request: &ServiceRequest) -> String {
@@ -167,6 +194,7 @@ fn render(parts: Parts, request_id: &str, oauth: bool) -> HttpResponse {
     if oauth {
         response.insert_header((header::CACHE_CONTROL, "no-store"));
         response.insert_header((header::PRAGMA, "no-cache"));
+        response.extensions_mut().insert(OAuthError(parts.oauth));
         return response.json(OAuthProblem {
             error: parts.oauth,
             error_description: detail.clone(),

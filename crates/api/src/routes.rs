@@ -9,12 +9,12 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::ApiError;
 use crate::handlers::{
-    admin, health, jwks, me, metadata, revoke, sessions, token, users, verify, version,
+    admin, health, jwks, me, metadata, metrics, revoke, sessions, token, users, verify, version,
 };
 use crate::openapi::ApiDoc;
 
 /// Every path that the OpenAPI description has.
-pub const PATHS: [&str; 18] = [
+pub const PATHS: [&str; 19] = [
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/admin/audit",
@@ -24,6 +24,7 @@ pub const PATHS: [&str; 18] = [
     "/admin/users/{id}/sessions",
     "/health/live",
     "/health/ready",
+    "/metrics",
     "/revoke",
     "/token",
     "/users",
@@ -64,6 +65,7 @@ pub fn configure(config: &mut ServiceConfig) {
         )
         .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))
         .service(resource("/health/ready", "GET, HEAD").route(get().to(health::ready)))
+        .service(resource("/metrics", "GET, HEAD").route(get().to(metrics::metrics)))
         .service(resource("/verify", "GET, HEAD").route(get().to(verify::verify)))
         .service(resource("/version", "GET, HEAD").route(get().to(version::version)))
         .service(resource("/docs", "GET, HEAD").route(get().to(to_docs)))

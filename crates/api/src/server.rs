@@ -30,6 +30,7 @@ use passgate_persistence::PgStore;
 use crate::config::{PasswordArgs, ServeArgs, is_given};
 use crate::database::{Database, Migrate};
 use crate::failure::Failure;
+use crate::metrics::Metrics;
 use crate::request_log::observe;
 use crate::routes;
 use crate::secret;
@@ -249,9 +250,11 @@ pub fn build_state(
     }
     let refresh = RefreshTokens::new(sealing)?;
     let lifetimes = lifetimes(args)?;
+    let passwords = passwords(&args.passwords)?;
     Ok(AppState {
+        metrics: Metrics::new(store.clone(), passwords.clone()),
         store,
-        passwords: passwords(&args.passwords)?,
+        passwords,
         policy: policy(&args.passwords),
         tokens: Tokens::new(issuer, audience, refresh, lifetimes, Arc::clone(&clock)),
         verifier,

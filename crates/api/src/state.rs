@@ -12,6 +12,7 @@ use passgate_domain::token::UserClaims;
 use passgate_persistence::PgStore;
 
 use crate::config::Registration;
+use crate::metrics::Metrics;
 
 /// The parts of a running Passgate. One of it exists; handlers share it.
 pub struct AppState {
@@ -33,6 +34,8 @@ pub struct AppState {
     pub audit_retention: Duration,
     /// Networks whose proxies are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -22,7 +22,7 @@ pub mod testing;
 mod users;
 
 pub use open::OpenError;
-pub use pool::{PgStore, PoolSettings};
+pub use pool::{Connections, PgStore, PoolSettings};
 
 // Linked, not called: see Cargo.toml.
 use openssl_sys as _;

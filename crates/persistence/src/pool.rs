@@ -107,6 +107,15 @@ impl r2d2::HandleError<ManagerError> for LogErrors {
     }
 }
 
+/// How many connections a store has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// All of them.
+    pub open: u32,
+    /// Those that nobody uses.
+    pub idle: u32,
+}
+
 /// The stores, on a pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct PgStore {
@@ -157,6 +166,15 @@ impl PgStore {
     /// [`StoreError`].
     pub fn schema(&self) -> Result<migrations::SchemaState, StoreError> {
         self.read(|connection| Ok(migrations::state_of(connection)?))
+    }
+
+    /// How many connections there are just now.
+    pub fn connections(&self) -> Connections {
+        let state = self.pool.state();
+        Connections {
+            open: state.connections,
+            idle: state.idle_connections,
+        }
     }
 
     /// A number that is another whenever something that sessions or users were good for may have

@@ -19,6 +19,7 @@ mod forward;
 mod import;
 mod interop;
 mod limits;
+mod metrics;
 mod operations;
 mod program;
 mod sessions;

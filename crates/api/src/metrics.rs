@@ -1,0 +1,201 @@
+//! What is counted and measured, for Prometheus.
+//!
+//! Labels have few values, none of which a client can make up: paths are those of the table of
+//! routes, methods those of RFC 9110.
+
+use std::fmt;
+use std::fs;
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode};
+use passgate_auth::password::Passwords;
+use passgate_persistence::{Connections, PgStore};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// The media type of what [`Metrics::encode`] returns.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The upper ends of the buckets of durations, in seconds: from a cached answer to the longest wait.
+const BUCKETS: [f64; 12] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0,
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: &'static str,
+    path: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Path {
+    path: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    answered: Family<Answered, Counter>,
+    durations: Family<Path, Histogram>,
+    grants: Family<Outcome, Counter>,
+}
+
+impl Metrics {
+    /// Counts from zero. What the parts know of themselves is asked when somebody looks.
+    pub fn new(store: PgStore, passwords: Passwords) -> Self {
+        let mut registry = Registry::with_prefix("passgate");
+        let answered = Family::default();
+        let buckets: fn() -> Histogram = || Histogram::new(BUCKETS);
+        let durations = Family::new_with_constructor(buckets);
+        let grants = Family::default();
+        registry.register("http_requests", "Requests answered", answered.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "From the end of the request's header to the answer's",
+            durations.clone(),
+        );
+        registry.register(
+            "token_requests",
+            "Answers of the token endpoint: granted, or the error of RFC 6749",
+            grants.clone(),
+        );
+        registry.register_collector(Box::new(Parts { store, passwords }));
+        Self {
+            registry,
+            answered,
+            durations,
+            grants,
+        }
+    }
+
+    /// Counts a request. `path` is that of the table of routes.
+    pub fn answered(
+        &self,
+        method: &Method,
+        path: Option<String>,
+        status: StatusCode,
+        elapsed: Duration,
+    ) {
+        let path = path.unwrap_or_else(|| "other".to_owned());
+        let labels = Answered {
+            method: known(method),
+            path: path.clone(),
+            status: status.as_u16(),
+        };
+        self.answered.get_or_create(&labels).inc();
+        let duration = self.durations.get_or_create(&Path { path });
+        duration.observe(elapsed.as_secs_f64());
+    }
+
+    /// Counts an answer of the token endpoint.
+    pub fn granted(&self, outcome: &'static str) {
+        self.grants.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// All of it, in the text format of OpenMetrics.
+    ///
+    /// # Errors
+    /// None that a string could make.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+fn known(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let mut known = known.into_iter();
+    known
+        .find(|name| *name == method.as_str())
+        .unwrap_or("other")
+}
+
+/// What the parts of a running server know of themselves.
+struct Parts {
+    store: PgStore,
+    passwords: Passwords,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+impl Collector for Parts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let hashes = ConstCounter::new(self.passwords.computed());
+        let name = "password_hashes";
+        let help = "Password hashes computed";
+        let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        hashes.encode(metric)?;
+
+        let Connections { open, idle } = self.store.connections();
+        let mut gauge = |name, help, value: u64| {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(value).encode(metric)
+        };
+        gauge(
+            "database_connections",
+            "Connections to the database",
+            open.into(),
+        )?;
+        gauge(
+            "database_connections_idle",
+            "Connections to the database that are free",
+            idle.into(),
+        )?;
+        if let Some(bytes) = resident_bytes() {
+            gauge(
+                "memory_resident_bytes",
+                "Memory in use, as the system counts it",
+                bytes,
+            )?;
+        }
+        if let Some(count) = open_files() {
+            gauge("open_files", "File descriptors in use", count)?;
+        }
+        Ok(())
+    }
+}
+
+/// Linux tells; elsewhere these two are left out.
+fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+fn open_files() -> Option<u64> {
+    u64::try_from(fs::read_dir("/proc/self/fd").ok()?.count()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_that_somebody_made_up_is_one_of_the_others() {
+        assert_eq!(known(&Method::PATCH), "PATCH");
+        assert_eq!(known(&Method::from_bytes(b"BREW").unwrap()), "other");
+    }
+}
