@@ -7,12 +7,14 @@ mod keys;
 mod output;
 mod prompt;
 mod users;
+mod variables;
 
+use std::env;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use passgate_domain::audit::{Act, Actor};
 use passgate_domain::{Clock, SystemClock};
 
@@ -70,19 +72,26 @@ struct HealthcheckArgs {
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match cli.command {
-        None => server::serve(&cli.serve),
-        Some(Command::Serve(args)) => server::serve(&args),
-        Some(command) => {
-            telemetry::start(telemetry::LogFormat::Pretty, "warn").and_then(|()| run(command))
-        }
-    };
-    match outcome {
+    // A name that is no Unicode is none of ours.
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let outcome = variables::check(&Cli::command(), names);
+    match outcome.and_then(|()| start(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Where standard error is closed, there is nobody to tell.
             drop(writeln!(io::stderr(), "passgate: {failure}"));
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        None => server::serve(&cli.serve),
+        Some(Command::Serve(args)) => server::serve(&args),
+        Some(command) => {
+            telemetry::start(telemetry::LogFormat::Pretty, "warn")?;
+            run(command)
         }
     }
 }
@@ -129,7 +138,6 @@ fn with_database<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -272,3 +272,16 @@ fn a_lost_secret_of_the_private_server_is_named_and_not_replaced() {
     fs::rename(&aside, &secret).unwrap();
     Served::start(folder.path(), &[]).stop();
 }
+
+#[test]
+fn a_variable_that_is_no_setting_stops_every_command() {
+    let folder = folder();
+    for args in [&["users", "list"][..], &[]] {
+        let mut command = crate::program::passgate(folder.path(), args);
+        let output = command.env("PASSGATE_ISUER", "x").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        holds_all(&said, &["PASSGATE_ISUER", "PASSGATE_ISSUER"]);
+    }
+    assert!(!folder.path().join(".passgate").exists());
+}
