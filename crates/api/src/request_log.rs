@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use serde::Serialize;
@@ -106,13 +106,34 @@ pub async fn observe(
         let rendered = render(error.parts(), &id, oauth);
         response = response.into_response(rendered);
     }
+    let is_page = response.request().path().starts_with("/docs");
+    let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+        headers.insert(REQUEST_ID, value);
     }
+    protect(headers, is_page);
     let elapsed = started.elapsed();
     count(&response, elapsed);
     log_end(&span, response.status().as_u16(), elapsed);
     Ok(response)
+}
+
+/// Tells browsers to do nothing with an answer but what it is for: an answer of the API is no page,
+/// and our pages are in nobody's frame.
+fn protect(headers: &mut HeaderMap, is_page: bool) {
+    let policy = if is_page {
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+         frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    } else {
+        "default-src 'none'; frame-ancestors 'none'"
+    };
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
 }
 
 fn count(response: &ServiceResponse<BoxBody>, elapsed: Duration) {

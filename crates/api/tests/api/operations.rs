@@ -123,3 +123,34 @@ fn head_is_get_without_a_body() {
         assert_eq!((reply.status, reply.body.len()), (200, 0), "{path}");
     }
 }
+
+#[test]
+fn browsers_are_told_to_do_nothing_with_an_answer_but_what_it_is_for() {
+    let app = App::spawn();
+    for path in [
+        "/health/live",
+        "/nowhere",
+        "/token",
+        "/docs/",
+        "/docs/index.html",
+    ] {
+        let reply = app.get(path);
+        assert_eq!(
+            reply.header("x-content-type-options"),
+            Some("nosniff"),
+            "{path}"
+        );
+        assert_eq!(
+            reply.header("referrer-policy"),
+            Some("no-referrer"),
+            "{path}"
+        );
+        let policy = reply.header("content-security-policy").unwrap();
+        assert!(
+            policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
+        let is_page = path.starts_with("/docs");
+        assert_eq!(policy.contains("default-src 'none'"), !is_page, "{path}");
+    }
+}
