@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use passgate_auth::jwt::Algorithm;
-use passgate_auth::password::Cost;
+use passgate_auth::password::{Backend, Cost};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::telemetry::LogFormat;
@@ -116,6 +116,24 @@ impl JwtAlgorithm {
     }
 }
 
+/// Which code computes argon2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HashBackend {
+    /// The one with vector instructions, after it has proved itself at start-up.
+    Auto,
+    /// The slower one, which more people have read.
+    Reference,
+}
+
+impl From<HashBackend> for Backend {
+    fn from(backend: HashBackend) -> Self {
+        match backend {
+            HashBackend::Auto => Self::Auto,
+            HashBackend::Reference => Self::Reference,
+        }
+    }
+}
+
 /// What makes and stores passwords.
 #[derive(Debug, Clone, Args)]
 pub struct PasswordArgs {
@@ -128,10 +146,19 @@ pub struct PasswordArgs {
     )]
     pub argon2: Cost,
 
-    /// How many passwords are hashed at once; more than there are cores slows all of them
-    /// [default: the number of cores].
+    /// How many passwords are hashed at once, each in memory of its own; never more than there
+    /// are cores [default: the number of cores].
     #[arg(long, env = "PASSGATE_HASH_ARENAS", value_name = "N")]
     pub hash_arenas: Option<NonZeroUsize>,
+
+    /// Which code computes argon2.
+    #[arg(
+        long,
+        env = "PASSGATE_HASH_BACKEND",
+        default_value = "auto",
+        value_name = "BACKEND"
+    )]
+    pub hash_backend: HashBackend,
 
     /// The fewest characters of a new password (NIST SP 800-63B-4).
     #[arg(long, env = "PASSGATE_PASSWORD_MIN_LENGTH", default_value_t = 12, value_name = "N",

@@ -341,6 +341,12 @@ impl From<PasswordError> for ApiError {
                 retry_after,
                 cause: None,
             },
+            // Nobody is there to read it.
+            PasswordError::Abandoned => Self::Unavailable {
+                what: "The client went away",
+                retry_after: Duration::from_secs(1),
+                cause: None,
+            },
             error => Self::Internal(error.into()),
         }
     }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod extract;
 pub mod failure;
 pub mod handlers;
+pub mod hashing;
 pub mod metrics;
 pub mod openapi;
 pub mod request_log;

@@ -316,6 +316,7 @@ pub fn passwords(args: &PasswordArgs) -> Result<Passwords, Failure> {
     Passwords::builder()
         .cost(args.argon2)
         .arenas(arenas)
+        .backend(args.hash_backend.into())
         .build()
         .map_err(|error| Failure::new(format!("--argon2 or --hash-arenas: {error}")))
 }
@@ -346,6 +347,8 @@ pub fn run(
     .workers(workers)
     .client_request_timeout(HEADER_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
+    // Who closes the connection is not worked for any longer: no hash, no query.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(shutdown_timeout.as_secs())
     .disable_signals()
     .listen(listener)?

@@ -1,8 +1,10 @@
 //! Passwords: hashed with argon2id, checked against what is stored, moved to a stronger hash.
 //!
-//! [`Passwords`] keeps one arena of memory for each core and never runs more hashes at a time
-//! than it has arenas: argon2 is bound by memory, so one more hash slows down all the others.
-//! Whoever cannot be served soon is told so ([`PasswordError::Busy`]) instead of waiting.
+//! [`Passwords`] has one thread with an arena of memory for each core and never runs more hashes
+//! at a time: argon2 is bound by memory, so one more slows down all the others. Whoever cannot be
+//! served in time is told so at once ([`PasswordError::Busy`]), whoever goes away is not hashed
+//! for, and nobody takes more than a fair share ([`Passwords::for_caller`]). There are two doors:
+//! [`Passwords::check_blocking`] for threads, [`Passwords::check`] for any async runtime.
 //!
 //! ```
 //! use passgate_auth::domain::Password;
@@ -19,14 +21,20 @@
 //! ```
 
 mod arena;
+mod backend;
+mod caller;
 mod cost;
+mod engine;
 mod error;
 mod hasher;
 mod policy;
 mod stored;
+mod work;
 
+pub use backend::{Backend, InUse};
+pub use caller::Caller;
 pub use cost::{Cost, InvalidCost};
 pub use error::PasswordError;
-pub use hasher::{Check, Passwords, PasswordsBuilder};
+pub use hasher::{Check, Passwords, PasswordsBuilder, Presence};
 pub use policy::{Policy, PolicyViolation};
 pub use stored::Scheme;

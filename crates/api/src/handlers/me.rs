@@ -15,6 +15,7 @@ use super::users::UserBody;
 use crate::blocking;
 use crate::error::ApiError;
 use crate::extract::{Bearer, Json, Origin};
+use crate::hashing;
 use crate::request_log::Problem;
 use crate::state::AppState;
 
@@ -146,6 +147,7 @@ pub async fn change_password(
     let current = fields.password("current_password", body.current_password);
     let new = fields.password("new_password", body.new_password);
     let (current, new) = fields.finish(current.zip(new))?;
+    let (passwords, _present) = hashing::on_behalf_of(&state, &origin, None)?;
     let user_id = blocking::run::<_, ApiError, _>(move || {
         let caller = Caller::of(&state, &token)?;
         let act = caller.act(&state, &origin);
@@ -157,13 +159,8 @@ pub async fn change_password(
             current,
             new,
         };
-        let AppState {
-            store,
-            passwords,
-            policy,
-            ..
-        } = &**state;
-        flows::change_password(store, passwords, policy, &command, &act)?;
+        let AppState { store, policy, .. } = &**state;
+        flows::change_password(store, &passwords, policy, &command, &act)?;
         Ok(user.id)
     })
     .await?;

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::blocking;
 use crate::error::ApiError;
 use crate::extract::{Form, Origin};
+use crate::hashing;
 use crate::request_log::OAuthProblem;
 use crate::state::AppState;
 
@@ -110,15 +111,10 @@ async fn log_in(
     command: LogIn,
     origin: Origin,
 ) -> Result<Granted, ApiError> {
+    let (passwords, _present) = hashing::on_behalf_of(&state, &origin, command.username.as_ref())?;
     let LoggedIn { granted, upgraded } = blocking::run(move || {
         let act = origin.act(&state, Actor::Anonymous);
-        let AppState {
-            store,
-            passwords,
-            tokens,
-            ..
-        } = &**state;
-        flows::log_in(store, passwords, tokens, &command, &act)
+        flows::log_in(&state.store, &passwords, &state.tokens, &command, &act)
     })
     .await?;
     tracing::info!(user_id = %granted.user.id, session = %granted.session, upgraded, "logged in");

@@ -19,6 +19,7 @@ use crate::blocking;
 use crate::config::Registration;
 use crate::error::ApiError;
 use crate::extract::{Json, Origin};
+use crate::hashing;
 use crate::request_log::Problem;
 use crate::state::AppState;
 
@@ -106,15 +107,11 @@ pub async fn register(
         return Err(ApiError::RegistrationClosed);
     }
     let command = command(body, &state.policy)?;
+    let (passwords, _present) = hashing::on_behalf_of(&state, &origin, Some(&command.username))?;
     let user = blocking::run(move || {
-        let AppState {
-            store,
-            passwords,
-            policy,
-            ..
-        } = &**state;
+        let AppState { store, policy, .. } = &**state;
         let act = origin.act(&state, Actor::Anonymous);
-        flows::register(store, passwords, policy, command, &act)
+        flows::register(store, &passwords, policy, command, &act)
     })
     .await?;
     tracing::info!(user_id = %user.id, "registered");

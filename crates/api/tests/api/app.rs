@@ -10,6 +10,7 @@ use actix_web::{rt, web};
 use clap::Parser;
 use passgate_api::config::ServeArgs;
 use passgate_api::server;
+use passgate_auth::password::Passwords;
 use passgate_auth::seal::SealingKey;
 use passgate_persistence::testing::TestDatabase;
 use secrecy::SecretString;
@@ -29,6 +30,7 @@ pub(crate) struct App {
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
     pub(crate) database: Arc<TestDatabase>,
+    pub(crate) passwords: Passwords,
 }
 
 impl App {
@@ -62,6 +64,7 @@ impl App {
         let sealing = SealingKey::from_secret(&SecretString::from(SECRET)).unwrap();
         let state = server::build_state(&args, database.store(), &sealing, address)
             .unwrap_or_else(|failure| panic!("{failure}"));
+        let passwords = state.passwords.clone();
         let (sender, receiver) = mpsc::channel();
         let thread = thread::spawn(move || {
             let state = web::Data::new(state);
@@ -76,6 +79,7 @@ impl App {
             handle: receiver.recv().unwrap(),
             thread: Some(thread),
             database,
+            passwords,
         }
     }
 }

@@ -16,6 +16,7 @@ mod crashes;
 mod errors_of_users;
 mod first_run;
 mod forward;
+mod hashing;
 mod import;
 mod interop;
 mod limits;

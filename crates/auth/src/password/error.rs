@@ -4,13 +4,17 @@ use thiserror::Error;
 
 /// Why a password could be neither hashed nor checked. Repeats nothing of password or hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum PasswordError {
-    /// Every arena is at work and the queue is full, or did not move in time.
+    /// It could not be done in time, or was not.
     #[error("too many passwords are being checked just now")]
     Busy {
         /// When to try again.
         retry_after: Duration,
     },
+    /// Whoever asked has gone away, so that it was not done.
+    #[error("nobody waits for the password any more")]
+    Abandoned,
     /// The stored text is damaged.
     #[error("the stored password hash is malformed: {0}")]
     Corrupt(&'static str),

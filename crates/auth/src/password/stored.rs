@@ -4,7 +4,7 @@ use argon2::{Algorithm, Version};
 use passgate_domain::PasswordHash;
 use password_hash::phc::{self, Output, ParamsString, Salt};
 
-use super::arena::Lease;
+use super::arena::{Arena, Input};
 use super::{Cost, PasswordError};
 
 /// How a stored password was hashed.
@@ -104,11 +104,11 @@ impl Stored {
     pub(super) fn matches(
         &self,
         password: &[u8],
-        lease: &mut Lease<'_>,
+        arena: &mut Arena,
     ) -> Result<bool, PasswordError> {
-        lease.count();
+        arena.count();
         match self {
-            Self::Argon2(hash) => hash.matches(password, lease),
+            Self::Argon2(hash) => hash.matches(password, arena),
             // Of a long password it reads 72 bytes, as every bcrypt of its time did.
             #[cfg(feature = "legacy-bcrypt")]
             Self::Bcrypt(hash) => bcrypt::verify(password, hash.expose())
@@ -122,13 +122,21 @@ impl Argon2Hash {
     pub(super) fn make(
         password: &[u8],
         cost: Cost,
-        lease: &mut Lease<'_>,
+        arena: &mut Arena,
     ) -> Result<Self, PasswordError> {
         let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
         let salt = Salt::generate();
         let mut tag = [0; TAG];
-        lease.count();
-        lease.argon2(algorithm, version, cost, password, &salt, &mut tag)?;
+        arena.count();
+        let input = Input {
+            algorithm,
+            version,
+            cost,
+            password,
+            salt: &salt,
+            secret: &[],
+        };
+        arena.argon2(&input, &mut tag)?;
         let tag = Output::new(&tag).map_err(|_| PasswordError::Internal)?;
         Ok(Self {
             algorithm,
@@ -139,17 +147,18 @@ impl Argon2Hash {
         })
     }
 
-    fn matches(&self, password: &[u8], lease: &mut Lease<'_>) -> Result<bool, PasswordError> {
+    fn matches(&self, password: &[u8], arena: &mut Arena) -> Result<bool, PasswordError> {
         let mut tag = [0; Output::MAX_LENGTH];
         let tag = &mut tag[..self.tag.len()];
-        lease.argon2(
-            self.algorithm,
-            self.version,
-            self.cost,
+        let input = Input {
+            algorithm: self.algorithm,
+            version: self.version,
+            cost: self.cost,
             password,
-            &self.salt,
-            tag,
-        )?;
+            salt: &self.salt,
+            secret: &[],
+        };
+        arena.argon2(&input, tag)?;
         let computed = Output::new(tag).map_err(|_| PasswordError::Internal)?;
         // `Output` compares in constant time.
         Ok(computed == self.tag)
