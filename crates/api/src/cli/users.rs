@@ -39,7 +39,8 @@ pub(super) enum Command {
     /// Bring users over from another system, all or none.
     ///
     /// FILE is CSV with a header line, or JSON Lines (one object a line). Columns: username and
-    /// `hashed_password` (bcrypt or argon2), and if there: id, email, `display_name` or `full_name` or
+    /// `hashed_password` (argon2, bcrypt, scrypt or PBKDF2, also as passlib or Django writes them, or
+    /// Firebase's as `$fbscrypt$`), and if there: id, email, `display_name` or `full_name` or
     /// `first_name` and `last_name`, role or roles, disabled or `is_active`. Others are left out, and
     /// named. Passwords keep working; each moves to argon2id when its owner next logs in.
     /// Running the same file again changes nothing.

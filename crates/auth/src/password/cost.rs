@@ -40,8 +40,8 @@ impl Cost {
     /// With the memory's bound, about two seconds.
     pub const MAX_ITERATIONS: u32 = 10;
 
-    /// RFC 9106's recommendations have four lanes.
-    pub const MAX_PARALLELISM: u32 = 4;
+    /// RFC 9106's recommendations have four lanes, Django's hashes eight.
+    pub const MAX_PARALLELISM: u32 = 16;
 
     /// Checks the figures: memory in KiB, iterations, lanes.
     ///
@@ -171,7 +171,7 @@ mod tests {
             "m=19456,t=0,p=1",
             "m=19456,t=11,p=1",
             "m=19456,t=2,p=0",
-            "m=19456,t=2,p=5",
+            "m=19456,t=2,p=17",
             "m=262145,t=1,p=1",
             "m=-1,t=2,p=1",
             "m=4294967296,t=2,p=1",

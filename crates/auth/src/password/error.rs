@@ -20,8 +20,9 @@ pub enum PasswordError {
     Corrupt(&'static str),
     /// The stored text is of a scheme that is not checked here.
     #[error(
-        "the stored password hash is of a scheme that is not supported: argon2 ($argon2id$, \
-         $argon2i$, $argon2d$) and bcrypt ($2a$, $2b$, $2y$) are"
+        "the stored password hash is of a scheme that is not supported: argon2, bcrypt, scrypt and \
+         PBKDF2 are, in PHC strings ($argon2id$, $2b$, $scrypt$, $pbkdf2-sha256$), in passlib's and \
+         in Django's (pbkdf2_sha256$), and Firebase's scrypt as $fbscrypt$"
     )]
     UnsupportedScheme,
     /// Checking it would cost more than any check may: whoever can write to the store must not

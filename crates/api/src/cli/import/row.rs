@@ -161,6 +161,30 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_of_every_usual_system_is_known_and_others_are_refused() {
+        let with = |hash| parse(&[("hashed_password", hash)]);
+        for hash in [
+            HASH,
+            "$argon2id$v=19$m=65536,t=3,p=4$nMt7TRhGIEmPjTYyqBCCvg$dy9CC/3Vj6OXlGy5GMlmOdEi6qBrV2rB8GynPTNui2c",
+            "argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdHNhbHRzYWx0c2FsdA$x7+liL6/pdKVjsbHJJOqzg2e243WVrwlUAX+tiwBpfU",
+            "pbkdf2_sha256$1000000$saltsaltsaltsalt$YzNUKfouhljzuD7eSbsQ3OwZryzQOWeZ0AYoxvjvgZY=",
+            "bcrypt_sha256$$2b$12$gsCNbRD1uwp7hc6h.VVzb.AvVuQ3Y8qYzTMBqrDTJHUgjmGzJ3zW.",
+            "$pbkdf2-sha256$29000$1/rfOwegVEoJwXhvzVkrpQ$3MqPmuOb4vdxjcTNPdGNWhZFbDiY1je9n0ErmeHBuNI",
+            "$scrypt$ln=16,r=8,p=1$pXSuFSJEyLk3BiDEWAuBUA$+5ccaZNb8DnglLDYQlBX8FU8fxyD/kXg44aKgplQ/qI",
+        ] {
+            assert_eq!(with(hash).unwrap().user.password_hash.expose(), hash);
+        }
+        let costly =
+            with("pbkdf2_sha256$99000000$salt$YzNUKfouhljzuD7eSbsQ3OwZryzQOWeZ0AYoxvjvgZY=");
+        assert!(costly.unwrap_err().contains("above 4000000"));
+        let unknown = with("$5$rounds=5000$salt$hash").unwrap_err();
+        assert!(
+            unknown.contains("not supported") && !unknown.contains("salt$hash"),
+            "{unknown}"
+        );
+    }
+
+    #[test]
     fn either_way_of_disabling_disables() {
         assert!(!parse(&[("disabled", "true")]).unwrap().active);
         assert!(!parse(&[("is_active", "f")]).unwrap().active);
