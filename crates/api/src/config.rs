@@ -160,6 +160,28 @@ pub struct PasswordArgs {
     )]
     pub hash_backend: HashBackend,
 
+    /// Goes into every new password hash, so that a copy of the database alone gives nothing to
+    /// guess at: at least 32 bytes, kept apart from the database and its backups. Who loses it
+    /// locks everybody out.
+    #[arg(
+        long,
+        env = "PASSGATE_PEPPER",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub pepper: Option<SecretString>,
+
+    /// The pepper of older hashes, which move to the new one as their owners log in; several are
+    /// separated by commas.
+    #[arg(
+        long,
+        env = "PASSGATE_PREVIOUS_PEPPER",
+        hide_env_values = true,
+        value_name = "SECRET",
+        value_delimiter = ','
+    )]
+    pub previous_pepper: Vec<SecretString>,
+
     /// The fewest characters of a new password (NIST SP 800-63B-4).
     #[arg(long, env = "PASSGATE_PASSWORD_MIN_LENGTH", default_value_t = 12, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=512))]

@@ -19,13 +19,14 @@ use passgate_auth::flows::{Lifetimes, Tokens, open_key_ring};
 use passgate_auth::jwt::{
     Audience, Issuer, IssuerId, JwksDocument, SharedSecret, Signer, Ttl, Verifier,
 };
-use passgate_auth::password::{Passwords, Policy};
+use passgate_auth::password::{Passwords, Pepper, Policy};
 use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKey;
 use passgate_domain::ports::{AuditStore, SessionStore, SigningKeyStore, StoreError};
 use passgate_domain::token::UserClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
+use secrecy::SecretString;
 
 use crate::config::{PasswordArgs, ServeArgs, is_given};
 use crate::database::{Database, Migrate};
@@ -313,12 +314,28 @@ fn shared_secret(args: &ServeArgs) -> Result<SharedSecret, Failure> {
 /// A [`Failure`] that names the setting that is wrong.
 pub fn passwords(args: &PasswordArgs) -> Result<Passwords, Failure> {
     let arenas = args.hash_arenas.map_or_else(cores, NonZeroUsize::get);
-    Passwords::builder()
+    let mut builder = Passwords::builder()
         .cost(args.argon2)
         .arenas(arenas)
-        .backend(args.hash_backend.into())
+        .backend(args.hash_backend.into());
+    if let Some(secret) = args.pepper.as_ref().filter(|secret| is_given(secret)) {
+        builder = builder.pepper(pepper("PASSGATE_PEPPER", secret)?);
+    }
+    for secret in args
+        .previous_pepper
+        .iter()
+        .filter(|secret| is_given(secret))
+    {
+        builder = builder.previous_pepper(pepper("PASSGATE_PREVIOUS_PEPPER", secret)?);
+    }
+    builder
         .build()
         .map_err(|error| Failure::new(format!("--argon2 or --hash-arenas: {error}")))
+}
+
+fn pepper(variable: &str, secret: &SecretString) -> Result<Pepper, Failure> {
+    Pepper::from_secret(secret)
+        .map_err(|error| Failure::new(format!("{variable} cannot be used: {error}")))
 }
 
 /// The password policy of these settings.

@@ -51,10 +51,14 @@ impl App {
 
     /// Another replica, on the same database.
     pub(crate) fn beside(&self) -> Self {
-        Self::on(
-            Arc::clone(&self.database),
-            &["passgate", "--argon2", "m=64,t=1,p=1"],
-        )
+        self.beside_with(&[])
+    }
+
+    /// Another replica, with flags of its own.
+    pub(crate) fn beside_with(&self, flags: &[&str]) -> Self {
+        let mut all = vec!["passgate", "--argon2", "m=64,t=1,p=1"];
+        all.extend(flags);
+        Self::on(Arc::clone(&self.database), &all)
     }
 
     fn on(database: Arc<TestDatabase>, flags: &[&str]) -> Self {

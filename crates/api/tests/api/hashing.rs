@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::app::App;
-use crate::client::{Ask, connect, send};
+use crate::client::{Ask, PASSWORD, connect, send};
+use crate::program::{folder, run_with_input};
 
 /// One arena, and hashes that take long enough for others to come meanwhile.
 const SLOW: [&str; 5] = [
@@ -56,4 +57,52 @@ fn a_client_that_left_the_queue_is_not_hashed_for() {
     until("the second is dropped", || app.passwords.dropped() == 1);
     send(app.address(), log_in(&app, "third").as_bytes()).expect(401);
     assert_eq!(app.passwords.computed() - before, 2);
+}
+
+#[test]
+fn peppers_rotate_without_anybody_noticing() {
+    let (old, new) = ("o".repeat(32), "n".repeat(32));
+    let plain = App::spawn();
+    plain.register("matt");
+    plain.log_in("matt", PASSWORD).expect(200);
+    let peppered = plain.beside_with(&["--pepper", &old]);
+    peppered.log_in("matt", PASSWORD).expect(200);
+    // The hash is peppered now, and a replica that was not told is not let down quietly.
+    plain.log_in("matt", PASSWORD).expect(500);
+    peppered.register("ada");
+    let rotated = plain.beside_with(&["--pepper", &new, "--previous-pepper", &old]);
+    for name in ["matt", "ada"] {
+        rotated.log_in(name, PASSWORD).expect(200);
+        peppered.log_in(name, PASSWORD).expect(500);
+    }
+    let only_new = plain.beside_with(&["--pepper", &new]);
+    only_new.log_in("matt", PASSWORD).expect(200);
+    only_new.log_in("matt", "wrong horse battery").expect(401);
+}
+
+#[test]
+fn a_pepper_is_strong_enough_or_refused_and_never_shown() {
+    let folder = folder();
+    for variable in ["PASSGATE_PEPPER", "PASSGATE_PREVIOUS_PEPPER"] {
+        let flag = variable
+            .trim_start_matches("PASSGATE")
+            .to_lowercase()
+            .replace('_', "-");
+        let args = [
+            "users",
+            "add",
+            "matt",
+            "--password-stdin",
+            &format!("-{flag}"),
+            "hunter2",
+        ];
+        let output = run_with_input(folder.path(), &args, PASSWORD);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{said}");
+        assert!(
+            said.contains(variable) && said.contains("32 bytes"),
+            "{said}"
+        );
+        assert!(!said.contains("hunter2"), "{said}");
+    }
 }

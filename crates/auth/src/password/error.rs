@@ -25,6 +25,12 @@ pub enum PasswordError {
          in Django's (pbkdf2_sha256$), and Firebase's scrypt as $fbscrypt$"
     )]
     UnsupportedScheme,
+    /// The stored text names a pepper that is not among those given.
+    #[error(
+        "the stored password hash was made with a pepper that is not configured: give it as a \
+         previous one"
+    )]
+    UnknownPepper,
     /// Checking it would cost more than any check may: whoever can write to the store must not
     /// be able to stop the service.
     #[error("the stored password hash costs more than is allowed: {0}")]

@@ -9,6 +9,7 @@ pub use self::builder::PasswordsBuilder;
 use super::backend::InUse;
 use super::caller::{Caller, Keys};
 use super::engine::{Done, Engine, Ticket};
+use super::pepper::{Pepper, Peppers};
 use super::stored::Stored;
 use super::work::Job;
 use super::{Cost, PasswordError, Scheme};
@@ -40,6 +41,7 @@ pub struct Passwords {
 struct Inner {
     cost: Cost,
     backend: InUse,
+    peppers: Peppers,
     engine: Engine<Job>,
     /// What the password of an unknown user is checked against, made at the configured cost so
     /// that it cannot drift away from it.
@@ -151,11 +153,19 @@ impl Passwords {
     /// # Errors
     /// Every [`PasswordError`] except [`PasswordError::Busy`].
     pub fn inspect(&self, stored: &PasswordHash) -> Result<Scheme, PasswordError> {
-        Stored::parse(stored).map(|stored| stored.scheme())
+        self.parse(stored).map(|stored| stored.scheme())
+    }
+
+    fn parse(&self, stored: &PasswordHash) -> Result<Stored, PasswordError> {
+        Stored::parse(stored, &self.inner.peppers)
+    }
+
+    fn pepper(&self) -> Option<&Pepper> {
+        self.inner.peppers.current.as_ref()
     }
 
     fn begin_hash(&self, password: &Password) -> Result<Ticket, PasswordError> {
-        self.begin(Job::hash(password, self.inner.cost))
+        self.begin(Job::hash(password, self.inner.cost, self.pepper()))
     }
 
     fn begin_check(
@@ -164,12 +174,12 @@ impl Passwords {
         stored: Option<&PasswordHash>,
     ) -> Result<(Ticket, Question), PasswordError> {
         let (known, stored) = match stored {
-            Some(stored) => (true, Arc::new(Stored::parse(stored)?)),
+            Some(stored) => (true, Arc::new(self.parse(stored)?)),
             None => (false, Arc::clone(&self.inner.nobody)),
         };
         let question = Question {
             known,
-            weaker: stored.wants_upgrade(self.inner.cost),
+            weaker: stored.wants_upgrade(self.inner.cost, self.pepper()),
         };
         let ticket = self.begin(Job::check(password, stored))?;
         Ok((ticket, question))
@@ -263,6 +273,7 @@ impl fmt::Debug for Passwords {
         f.debug_struct("Passwords")
             .field("cost", &self.inner.cost)
             .field("backend", &self.inner.backend)
+            .field("pepper", &self.inner.peppers.current)
             .finish_non_exhaustive()
     }
 }

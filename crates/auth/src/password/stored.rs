@@ -27,6 +27,7 @@ use password_hash::phc::Output;
 
 pub(super) use self::argon2::Argon2Hash;
 use super::arena::Arena;
+use super::pepper::{Pepper, Peppers};
 use super::{Cost, PasswordError};
 
 /// How a stored password was hashed.
@@ -92,19 +93,21 @@ const MIN_TAG: usize = 16;
 const MAX_TEXT: usize = 1024;
 
 impl Stored {
-    pub(super) fn parse(hash: &PasswordHash) -> Result<Self, PasswordError> {
+    pub(super) fn parse(hash: &PasswordHash, peppers: &Peppers) -> Result<Self, PasswordError> {
         let text = hash.expose();
         if text.len() > MAX_TEXT {
             return Err(PasswordError::Corrupt("it has more than 1024 bytes"));
         }
         let Some(rest) = text.strip_prefix('$') else {
             #[cfg(feature = "legacy-django")]
-            return django::parse(text);
+            return django::parse(text, peppers);
             #[cfg(not(feature = "legacy-django"))]
             return Err(PasswordError::UnsupportedScheme);
         };
         match rest.split_once('$').map_or(rest, |(scheme, _)| scheme) {
-            "argon2id" | "argon2i" | "argon2d" => Argon2Hash::parse(text).map(Self::Argon2),
+            "argon2id" | "argon2i" | "argon2d" => {
+                Argon2Hash::parse(text, peppers).map(Self::Argon2)
+            }
             #[cfg(feature = "legacy-bcrypt")]
             "2a" | "2b" | "2x" | "2y" => bcrypt::BcryptHash::parse(text).map(Self::Bcrypt),
             #[cfg(feature = "legacy-passlib")]
@@ -135,10 +138,10 @@ impl Stored {
         }
     }
 
-    /// Whether the hash is weaker than a new one of `cost` would be.
-    pub(super) fn wants_upgrade(&self, cost: Cost) -> bool {
+    /// Whether the hash is weaker than a new one of `cost` with this pepper would be.
+    pub(super) fn wants_upgrade(&self, cost: Cost, pepper: Option<&Pepper>) -> bool {
         match self {
-            Self::Argon2(hash) => hash.wants_upgrade(cost),
+            Self::Argon2(hash) => hash.wants_upgrade(cost, pepper),
             #[cfg(any(
                 feature = "legacy-bcrypt",
                 feature = "legacy-pbkdf2",

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::arena::Arena;
 use super::engine::{Done, Work};
+use super::pepper::Pepper;
 use super::stored::{Argon2Hash, Stored};
 use super::{Cost, PasswordError};
 
@@ -15,6 +16,7 @@ pub(super) enum Job {
     Hash {
         password: Zeroizing<String>,
         cost: Cost,
+        pepper: Option<Pepper>,
     },
     /// A comparison with a stored one.
     Check {
@@ -26,10 +28,11 @@ pub(super) enum Job {
 }
 
 impl Job {
-    pub(super) fn hash(password: &Password, cost: Cost) -> Self {
+    pub(super) fn hash(password: &Password, cost: Cost, pepper: Option<&Pepper>) -> Self {
         Self::Hash {
             password: nfc(password),
             cost,
+            pepper: pepper.cloned(),
         }
     }
 
@@ -47,8 +50,12 @@ impl Job {
 impl Work for Job {
     fn run(self, arena: &mut Arena) -> Result<Done, PasswordError> {
         match self {
-            Self::Hash { password, cost } => {
-                let hash = Argon2Hash::make(password.as_bytes(), cost, arena)?;
+            Self::Hash {
+                password,
+                cost,
+                pepper,
+            } => {
+                let hash = Argon2Hash::make(password.as_bytes(), cost, pepper, arena)?;
                 hash.to_phc().map(Done::Hashed)
             }
             Self::Check {

@@ -11,6 +11,7 @@ use crate::password::arena::Arena;
 use crate::password::backend::Backend;
 use crate::password::caller::Keys;
 use crate::password::engine::{Engine, Limits};
+use crate::password::pepper::{Pepper, Peppers};
 use crate::password::stored::Stored;
 use crate::password::work::Job;
 use crate::password::{Cost, PasswordError};
@@ -30,6 +31,7 @@ pub struct PasswordsBuilder {
     queue: usize,
     patience: Duration,
     backend: Backend,
+    peppers: Peppers,
 }
 
 impl Default for PasswordsBuilder {
@@ -40,6 +42,7 @@ impl Default for PasswordsBuilder {
             queue: QUEUE,
             patience: PATIENCE,
             backend: Backend::Auto,
+            peppers: Peppers::default(),
         }
     }
 }
@@ -72,6 +75,20 @@ impl PasswordsBuilder {
         self
     }
 
+    /// What goes into every new hash. A hash without it, or with a previous one, still matches and
+    /// asks for an upgrade. The default is none.
+    pub fn pepper(mut self, pepper: Pepper) -> Self {
+        self.peppers.current = Some(pepper);
+        self
+    }
+
+    /// A pepper that older hashes have; may be called several times. Keep it as long as such
+    /// hashes are stored: without it they are [`PasswordError::UnknownPepper`].
+    pub fn previous_pepper(mut self, pepper: Pepper) -> Self {
+        self.peppers.previous.push(pepper);
+        self
+    }
+
     /// Puts the backend to the test, starts the threads and makes one hash.
     ///
     /// # Errors
@@ -87,13 +104,14 @@ impl PasswordsBuilder {
         let engine = Engine::start(limits, || Arena::new(cost, backend))
             .map_err(|_| PasswordError::Internal)?;
         let nobody = Password::parse("nobody's").map_err(|_| PasswordError::Internal)?;
-        let nobody = Job::hash(&nobody, cost);
+        let nobody = Job::hash(&nobody, cost, self.peppers.current.as_ref());
         let nobody = hashed(engine.submit(Keys::default(), None, nobody)?.wait()?)?;
-        let nobody = Arc::new(Stored::parse(&nobody)?);
+        let nobody = Arc::new(Stored::parse(&nobody, &self.peppers)?);
         Ok(Passwords {
             inner: Arc::new(Inner {
                 cost,
                 backend,
+                peppers: self.peppers,
                 engine,
                 nobody,
                 hashes: RandomState::new(),

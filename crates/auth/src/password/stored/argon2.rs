@@ -4,6 +4,7 @@ use password_hash::phc::{self, Output, ParamsString, Salt};
 
 use super::{MIN_TAG, same};
 use crate::password::arena::{Arena, Input};
+use crate::password::pepper::{Pepper, Peppers};
 use crate::password::{Cost, PasswordError, Scheme};
 
 /// A hash of argon2 (RFC 9106) in a PHC string.
@@ -13,6 +14,7 @@ pub(in crate::password) struct Argon2Hash {
     cost: Cost,
     salt: Salt,
     tag: Output,
+    pepper: Option<Pepper>,
 }
 
 /// Of a tag that Passgate makes.
@@ -23,6 +25,7 @@ impl Argon2Hash {
     pub(in crate::password) fn make(
         password: &[u8],
         cost: Cost,
+        pepper: Option<Pepper>,
         arena: &mut Arena,
     ) -> Result<Self, PasswordError> {
         let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
@@ -35,7 +38,7 @@ impl Argon2Hash {
             cost,
             password,
             salt: &salt,
-            secret: &[],
+            secret: secret(pepper.as_ref()),
         };
         arena.argon2(&input, &mut tag)?;
         let tag = Output::new(&tag).map_err(|_| PasswordError::Internal)?;
@@ -45,6 +48,7 @@ impl Argon2Hash {
             cost,
             salt,
             tag,
+            pepper,
         })
     }
 
@@ -61,7 +65,7 @@ impl Argon2Hash {
             cost: self.cost,
             password,
             salt: &self.salt,
-            secret: &[],
+            secret: secret(self.pepper.as_ref()),
         };
         arena.argon2(&input, tag)?;
         same(tag, &self.tag)
@@ -76,16 +80,17 @@ impl Argon2Hash {
     }
 
     /// Whether a new hash of `cost` would be stronger.
-    pub(super) fn wants_upgrade(&self, cost: Cost) -> bool {
+    pub(super) fn wants_upgrade(&self, cost: Cost, pepper: Option<&Pepper>) -> bool {
         self.algorithm != Algorithm::Argon2id
             || self.version != Version::V0x13
             || self.tag.len() < TAG
             || !self.cost.is_at_least(cost)
+            || self.pepper.as_ref() != pepper
     }
 
     /// Reads a PHC string, in which nothing may be left to a default: an argon2 that ignores a
     /// parameter checks another password than the one that was hashed.
-    pub(super) fn parse(text: &str) -> Result<Self, PasswordError> {
+    pub(super) fn parse(text: &str, peppers: &Peppers) -> Result<Self, PasswordError> {
         let hash = phc::PasswordHash::new(text)
             .map_err(|_| PasswordError::Corrupt("it is no PHC string with a salt and a tag"))?;
         let algorithm = Algorithm::try_from(hash.algorithm.as_str())
@@ -103,6 +108,7 @@ impl Argon2Hash {
             }
         };
         let cost = read_cost(&hash.params)?;
+        let pepper = read_pepper(&hash.params, peppers)?;
         let salt = hash.salt.ok_or(PasswordError::Corrupt("it has no salt"))?;
         let tag = hash.hash.ok_or(PasswordError::Corrupt("it has no tag"))?;
         if tag.len() < MIN_TAG {
@@ -114,6 +120,7 @@ impl Argon2Hash {
             cost,
             salt,
             tag,
+            pepper,
         })
     }
 
@@ -126,6 +133,11 @@ impl Argon2Hash {
         ] {
             params
                 .add_decimal(name, value)
+                .map_err(|_| PasswordError::Internal)?;
+        }
+        if let Some(pepper) = &self.pepper {
+            params
+                .add_b64_bytes("keyid", pepper.id())
                 .map_err(|_| PasswordError::Internal)?;
         }
         let hash = phc::PasswordHash {
@@ -142,10 +154,10 @@ impl Argon2Hash {
 fn read_cost(params: &ParamsString) -> Result<Cost, PasswordError> {
     if params
         .iter()
-        .any(|(name, _)| !matches!(name.as_str(), "m" | "t" | "p"))
+        .any(|(name, _)| !matches!(name.as_str(), "m" | "t" | "p" | "keyid"))
     {
         return Err(PasswordError::Corrupt(
-            "it has parameters besides m, t and p",
+            "it has parameters besides m, t, p and keyid",
         ));
     }
     let figure = |name| {
@@ -164,4 +176,23 @@ fn read_cost(params: &ParamsString) -> Result<Cost, PasswordError> {
     }
     Cost::try_new(memory, iterations, lanes)
         .map_err(|_| PasswordError::Corrupt("m, t or p is below what argon2 allows"))
+}
+
+/// Finds the pepper that the hash names, if it names one.
+fn read_pepper(params: &ParamsString, peppers: &Peppers) -> Result<Option<Pepper>, PasswordError> {
+    let Some(id) = params.get("keyid") else {
+        return Ok(None);
+    };
+    let mut bytes = [0; phc::Output::MAX_LENGTH];
+    let id = id
+        .b64_decode(&mut bytes)
+        .map_err(|_| PasswordError::Corrupt("its keyid is no base64"))?;
+    match peppers.find(id) {
+        Some(pepper) => Ok(Some(pepper.clone())),
+        None => Err(PasswordError::UnknownPepper),
+    }
+}
+
+fn secret(pepper: Option<&Pepper>) -> &[u8] {
+    pepper.map_or(&[], Pepper::key)
 }

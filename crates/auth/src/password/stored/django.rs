@@ -8,15 +8,16 @@ use super::pbkdf2::{Digest, Pbkdf2Hash};
 use super::scrypt::{ScryptCost, ScryptHash};
 use super::{Argon2Hash, Stored, text};
 use crate::password::PasswordError;
+use crate::password::pepper::Peppers;
 
-pub(super) fn parse(stored: &str) -> Result<Stored, PasswordError> {
+pub(super) fn parse(stored: &str, peppers: &Peppers) -> Result<Stored, PasswordError> {
     let (hasher, rest) = stored
         .split_once('$')
         .ok_or(PasswordError::UnsupportedScheme)?;
     // argon2's and bcrypt's own strings begin with the sign that ends the name.
     let own = &stored[hasher.len()..];
     match hasher {
-        "argon2" => Argon2Hash::parse(own).map(Stored::Argon2),
+        "argon2" => Argon2Hash::parse(own, peppers).map(Stored::Argon2),
         "bcrypt" => BcryptHash::parse(rest).map(Stored::Bcrypt),
         "bcrypt_sha256" => {
             let hash = BcryptHash::parse(rest)?;

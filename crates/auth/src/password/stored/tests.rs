@@ -4,8 +4,12 @@ use proptest::prelude::*;
 
 mod vectors;
 
+fn read(text: impl Into<String>) -> Result<Stored, PasswordError> {
+    Stored::parse(&PasswordHash::new(text.into()), &Peppers::default())
+}
+
 fn parse(text: &str) -> Result<Scheme, PasswordError> {
-    Stored::parse(&PasswordHash::new(text)).map(|stored| stored.scheme())
+    read(text).map(|stored| stored.scheme())
 }
 
 const SALT_AND_TAG: &str = "c29tZXNhbHRzb21lc2FsdA$Kq6fbmJ3QZ5aNGxM1Xw6ks7xU2Y4YQ3PqX0aV2Z0Q3U";
@@ -53,12 +57,19 @@ fn a_damaged_argon2_is_named_so() {
         format!("$argon2i$v=20$m=19456,t=2,p=1${tag}"),
         format!("$argon2id$v=19$m=19456,t=2${tag}"),
         format!("$argon2id$v=19$m=19456,t=2,p=1,data=AAAA${tag}"),
+        format!("$argon2id$v=19$m=19456,t=2,p=1,keyid=A${tag}"),
         format!("$argon2id$v=19$m=7,t=2,p=1${tag}"),
         format!("$argon2id$v=19$m=19456,t=0,p=1${tag}"),
         format!("$argon2id$v=19$m=19456,t=2,p=1${tag}\n"),
     ] {
         is_corrupt(&text);
     }
+}
+
+#[test]
+fn a_key_that_nobody_has_is_named_so() {
+    let stored = format!("$argon2id$v=19$m=19456,t=2,p=1,keyid=cDE${SALT_AND_TAG}");
+    assert_eq!(parse(&stored), Err(PasswordError::UnknownPepper));
 }
 
 #[test]
@@ -286,7 +297,7 @@ proptest! {
 fn a_damaged_hash_never_matches() {
     let mut arena = Arena::new(Cost::OWASP, InUse::Reference);
     for real in vectors::all() {
-        let stored = Stored::parse(&PasswordHash::new(real)).unwrap();
+        let stored = read(real).unwrap();
         assert!(
             !stored.matches(b"another password", &mut arena).unwrap(),
             "{real}"
@@ -300,7 +311,7 @@ fn a_damaged_hash_never_matches() {
         };
         let other = if &real[at..=at] == "A" { "B" } else { "A" };
         let damaged = format!("{}{other}{}", &real[..at], &real[at + 1..]);
-        let stored = Stored::parse(&PasswordHash::new(damaged)).unwrap();
+        let stored = read(damaged).unwrap();
         assert!(
             !stored
                 .matches(vectors::PASSWORD.as_bytes(), &mut arena)
