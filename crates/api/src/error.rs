@@ -12,7 +12,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use passgate_auth::flows::{ChangePasswordError, LogInError, RefreshError, RegisterError};
 use passgate_auth::jwt::{Forbidden, VerifyError};
-use passgate_auth::password::PasswordError;
+use passgate_auth::password::{PasswordError, PolicyViolations};
 use passgate_domain::ports::{Cause, StoreError, UniqueField};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -29,6 +29,18 @@ pub struct FieldError {
     pub code: &'static str,
     /// A sentence for people. Never repeats the value.
     pub message: String,
+}
+
+impl FieldError {
+    /// Everything that is wrong with a new password.
+    pub fn of_password(field: &'static str, violations: &PolicyViolations) -> Vec<Self> {
+        let errors = violations.iter().map(|violation| Self {
+            field,
+            code: violation.code(),
+            message: violation.to_string(),
+        });
+        errors.collect()
+    }
 }
 
 /// An error as the caller sees it.
@@ -381,19 +393,14 @@ impl From<RefreshError> for ApiError {
 
 impl From<ChangePasswordError> for ApiError {
     fn from(error: ChangePasswordError) -> Self {
-        let field = |field, code, message| {
-            Self::Validation(vec![FieldError {
-                field,
-                code,
-                message,
-            }])
-        };
         match error {
-            ChangePasswordError::Incorrect => {
-                field("current_password", "incorrect", error.to_string())
-            }
-            ChangePasswordError::Policy(violation) => {
-                field("new_password", violation.code(), violation.to_string())
+            ChangePasswordError::Incorrect => Self::Validation(vec![FieldError {
+                field: "current_password",
+                code: "incorrect",
+                message: error.to_string(),
+            }]),
+            ChangePasswordError::Policy(violations) => {
+                Self::Validation(FieldError::of_password("new_password", &violations))
             }
             ChangePasswordError::Password(error) => error.into(),
             ChangePasswordError::Store(error) => error.into(),
@@ -404,11 +411,9 @@ impl From<ChangePasswordError> for ApiError {
 impl From<RegisterError> for ApiError {
     fn from(error: RegisterError) -> Self {
         match error {
-            RegisterError::Policy(violation) => Self::Validation(vec![FieldError {
-                field: "password",
-                code: violation.code(),
-                message: violation.to_string(),
-            }]),
+            RegisterError::Policy(violations) => {
+                Self::Validation(FieldError::of_password("password", &violations))
+            }
             RegisterError::Taken(field) => Self::Taken(field),
             RegisterError::Password(error) => error.into(),
             RegisterError::Store(error) => error.into(),

@@ -38,5 +38,5 @@ pub use cost::{Cost, InvalidCost};
 pub use error::PasswordError;
 pub use hasher::{Check, Passwords, PasswordsBuilder, Presence};
 pub use pepper::{InvalidPepper, Pepper};
-pub use policy::{Policy, PolicyViolation};
+pub use policy::{Personal, Policy, PolicyViolation, PolicyViolations};
 pub use stored::Scheme;

@@ -3,6 +3,7 @@ mod sessions;
 
 use clap::{Args, Subcommand};
 use passgate_auth::flows::{self, Register, RegisterError};
+use passgate_auth::password::Personal;
 use passgate_domain::ports::UserStore;
 use passgate_domain::user::check_display_name;
 use passgate_domain::{Email, Role, User, UserChange, Username};
@@ -145,7 +146,12 @@ fn add(args: AddArgs) -> Result<(), Failure> {
     let passwords = server::passwords(&args.passwords)?;
     let policy = server::policy(&args.passwords);
     let password = prompt::new_password(args.password_stdin)?;
-    policy.check(&password, Some(&username))?;
+    let owner = Personal {
+        username: Some(&username),
+        email: email.as_ref(),
+        display_name: args.display_name.as_deref(),
+    };
+    policy.check(&password, owner)?;
     let command = Register {
         username,
         password,
@@ -191,7 +197,7 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), Failure> {
     let password = prompt::new_password(args.password_stdin)?;
     let user = with_database(&args.database, |database| {
         let user = find(database, &args.username)?;
-        policy.check(&password, Some(&user.username))?;
+        policy.check(&password, Personal::from(&user))?;
         let hash = passwords.hash_blocking(&password)?;
         if !database.store().set_password_hash(user.id, &hash, &act())? {
             return Err(unknown(&args.username));

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use passgate_auth::password::Policy;
+use passgate_auth::password::{Personal, Policy};
 use passgate_domain::user::check_display_name;
 use passgate_domain::{Email, Password, Patch, Role, Username};
 use secrecy::SecretString;
@@ -41,19 +41,20 @@ impl Fields {
         self.checked(field, Password::parse(text))
     }
 
-    /// A password to be, which has to satisfy the policy.
+    /// A password to be, which has to satisfy the policy and be nothing that everybody knows of
+    /// its owner.
     pub(super) fn new_password(
         &mut self,
         field: &'static str,
         text: SecretString,
         policy: &Policy,
-        username: Option<&Username>,
+        owner: Personal,
     ) -> Option<Password> {
         let password = self.password(field, text)?;
-        match policy.check(&password, username) {
+        match policy.check(&password, owner) {
             Ok(()) => Some(password),
-            Err(violation) => {
-                self.refuse(field, violation.code(), violation.to_string());
+            Err(violations) => {
+                self.0.extend(FieldError::of_password(field, &violations));
                 None
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use passgate_auth::flows::{self, Register};
-use passgate_auth::password::Policy;
+use passgate_auth::password::{Personal, Policy};
 use passgate_domain::audit::Actor;
 use passgate_domain::{Role, User};
 use secrecy::SecretString;
@@ -124,9 +124,14 @@ pub async fn register(
 fn command(body: RegisterBody, policy: &Policy) -> Result<Register, ApiError> {
     let mut fields = Fields::default();
     let username = fields.username(&body.username);
-    let password = fields.new_password("password", body.password, policy, username.as_ref());
     let email = body.email.and_then(|email| fields.email(&email));
     let display_name = body.display_name.and_then(|name| fields.display_name(name));
+    let owner = Personal {
+        username: username.as_ref(),
+        email: email.as_ref(),
+        display_name: display_name.as_deref(),
+    };
+    let password = fields.new_password("password", body.password, policy, owner);
     let command = username.zip(password).map(|(username, password)| Register {
         username,
         password,

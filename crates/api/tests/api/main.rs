@@ -22,6 +22,7 @@ mod interop;
 mod limits;
 mod metrics;
 mod operations;
+mod policy;
 mod program;
 mod sessions;
 mod stopping;

@@ -56,7 +56,10 @@ fn every_bad_field_is_named_at_once_and_no_value_repeated() {
         .iter()
         .map(|e| e["field"].as_str().unwrap())
         .collect();
-    assert_eq!(fields, ["username", "password", "email", "display_name"]);
+    assert_eq!(
+        fields,
+        ["username", "email", "display_name", "password", "password"]
+    );
     assert!(!reply.text().contains("hunter2") && !reply.text().contains("nowhere"));
 }
 

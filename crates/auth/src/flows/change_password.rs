@@ -4,7 +4,7 @@ use passgate_domain::session::SessionId;
 use passgate_domain::{Password, UserId, Username};
 use thiserror::Error;
 
-use crate::password::{Check, PasswordError, Passwords, Policy, PolicyViolation};
+use crate::password::{Check, PasswordError, Passwords, Personal, Policy, PolicyViolations};
 
 /// A user's wish for another password.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub enum ChangePasswordError {
     Incorrect,
     /// The new one breaks the policy.
     #[error(transparent)]
-    Policy(#[from] PolicyViolation),
+    Policy(#[from] PolicyViolations),
     /// A password could not be checked or hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -56,11 +56,11 @@ pub fn change_password<S: UserStore + AuditStore + ?Sized>(
         current,
         new,
     } = command;
-    policy.check(new, Some(username))?;
     let credentials = store
         .find_credentials(username)?
         .filter(|credentials| credentials.user.id == *user_id)
         .ok_or(ChangePasswordError::Incorrect)?;
+    policy.check(new, Personal::from(&credentials.user))?;
     let stored = &credentials.password_hash;
     if passwords.check_blocking(current, Some(stored))? == Check::Mismatch {
         let deed = Deed::new(Action::PasswordChangeRefused).on(*user_id);

@@ -3,7 +3,7 @@ use passgate_domain::ports::{CreateUserError, StoreError, UniqueField, UserStore
 use passgate_domain::{Email, NewUser, Password, Role, User, Username};
 use thiserror::Error;
 
-use crate::password::{PasswordError, Passwords, Policy, PolicyViolation};
+use crate::password::{PasswordError, Passwords, Personal, Policy, PolicyViolations};
 
 /// An account to be made, from values that are each valid by themselves.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Register {
 pub enum RegisterError {
     /// The password breaks the policy.
     #[error(transparent)]
-    Policy(#[from] PolicyViolation),
+    Policy(#[from] PolicyViolations),
     /// Somebody has this username or email address.
     #[error("the {0} is already taken")]
     Taken(UniqueField),
@@ -64,7 +64,12 @@ pub fn register<S: UserStore + ?Sized>(
         display_name,
         roles,
     } = command;
-    policy.check(&password, Some(&username))?;
+    let owner = Personal {
+        username: Some(&username),
+        email: email.as_ref(),
+        display_name: display_name.as_deref(),
+    };
+    policy.check(&password, owner)?;
     let password_hash = passwords.hash_blocking(&password)?;
     let user = NewUser {
         username,

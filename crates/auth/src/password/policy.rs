@@ -1,9 +1,15 @@
-use passgate_domain::{Password, Username};
+mod common;
+mod similar;
+
+use std::fmt;
+
+use passgate_domain::{Email, Password, User, Username};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-/// What a new password has to be, after NIST SP 800-63B-4 section 3.1.1: long, and not the
-/// username. Nothing is said about digits and punctuation, which make passwords worse.
+/// What a new password has to be, after NIST SP 800-63B-4 section 3.1.1: long, not one that many
+/// people use, and not what everybody knows of its owner. Nothing is said about digits and
+/// punctuation, which make passwords worse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The fewest characters (Unicode scalar values).
@@ -13,6 +19,36 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self { min_chars: 12 }
+    }
+}
+
+/// What is known of the owner of a password, which the password must not be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Personal<'a> {
+    /// The name to log in with.
+    pub username: Option<&'a Username>,
+    /// Where mail reaches the user.
+    pub email: Option<&'a Email>,
+    /// What people call the user.
+    pub display_name: Option<&'a str>,
+}
+
+impl<'a> From<Option<&'a Username>> for Personal<'a> {
+    fn from(username: Option<&'a Username>) -> Self {
+        Self {
+            username,
+            ..Self::default()
+        }
+    }
+}
+
+impl<'a> From<&'a User> for Personal<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            username: Some(&user.username),
+            email: user.email.as_ref(),
+            display_name: user.display_name.as_deref(),
+        }
     }
 }
 
@@ -26,79 +62,134 @@ pub enum PolicyViolation {
         /// The fewest characters.
         min_chars: usize,
     },
+    /// It is one of those that are tried first, or hardly more.
+    #[error("must not be a password that many people use")]
+    TooCommon,
     /// It is the username, or hardly more.
     #[error("must not be the username")]
     IsUsername,
+    /// It is the email address, or hardly more.
+    #[error("must not be the email address")]
+    IsEmail,
+    /// It is the display name, or hardly more.
+    #[error("must not be the display name")]
+    IsDisplayName,
 }
 
 impl PolicyViolation {
-    /// A name for programs.
+    /// A name for programs, which stays.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::TooShort { .. } => "too_short",
+            Self::TooCommon => "too_common",
             Self::IsUsername => "is_username",
+            Self::IsEmail => "is_email",
+            Self::IsDisplayName => "is_display_name",
         }
+    }
+}
+
+/// Everything that is wrong with a new password; at least one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct PolicyViolations(Vec<PolicyViolation>);
+
+impl PolicyViolations {
+    /// One after another.
+    pub fn iter(&self) -> impl Iterator<Item = PolicyViolation> {
+        self.0.iter().copied()
+    }
+}
+
+impl fmt::Display for PolicyViolations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the password ")?;
+        for (at, violation) in self.0.iter().enumerate() {
+            let before = if at == 0 { "" } else { ", and " };
+            write!(f, "{before}{violation}")?;
+        }
+        Ok(())
     }
 }
 
 impl Policy {
-    /// Holds a new password against the policy, and against the name that goes with it if there
-    /// is one.
+    /// Holds a new password against the policy, and against what is known of its owner: a
+    /// [`Personal`], or the username alone.
     ///
     /// # Errors
-    /// [`PolicyViolation`], the first that applies.
-    pub fn check(
+    /// [`PolicyViolations`], all that apply.
+    pub fn check<'a>(
         &self,
         password: &Password,
-        username: Option<&Username>,
-    ) -> Result<(), PolicyViolation> {
+        owner: impl Into<Personal<'a>>,
+    ) -> Result<(), PolicyViolations> {
+        let owner = owner.into();
         let text = password.expose();
-        // Of the form that is hashed.
-        if text.nfc().count() < self.min_chars {
-            return Err(PolicyViolation::TooShort {
-                min_chars: self.min_chars,
-            });
-        }
-        match username {
-            Some(username) if is_hardly_more_than(username.key(), text) => {
-                Err(PolicyViolation::IsUsername)
-            }
-            _ => Ok(()),
+        let min_chars = self.min_chars;
+        let words = |words: Vec<String>| similar::is_hardly_more_than(&words, text);
+        let violations: Vec<PolicyViolation> = [
+            // Of the form that is hashed.
+            (text.nfc().count() < min_chars).then_some(PolicyViolation::TooShort { min_chars }),
+            common::is_common(text).then_some(PolicyViolation::TooCommon),
+            owner
+                .username
+                .is_some_and(|name| words(similar::of_username(name.key())))
+                .then_some(PolicyViolation::IsUsername),
+            owner
+                .email
+                .is_some_and(|email| words(similar::of_email(email.key())))
+                .then_some(PolicyViolation::IsEmail),
+            owner
+                .display_name
+                .is_some_and(|name| words(similar::of_display_name(name)))
+                .then_some(PolicyViolation::IsDisplayName),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(PolicyViolations(violations))
         }
     }
-}
-
-/// The name written several times, or with a mark at its end, is no better than the name.
-fn is_hardly_more_than(name: &str, password: &str) -> bool {
-    let rest = password.to_lowercase().replace(name, "");
-    rest.len() < password.len() && rest.chars().filter(|c| c.is_alphanumeric()).count() < 3
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(password: &str, username: &str) -> Result<(), PolicyViolation> {
+    fn codes(password: &str, owner: Personal) -> Vec<&'static str> {
         let password = Password::parse(password).unwrap();
-        Policy::default().check(&password, Some(&Username::parse(username).unwrap()))
+        match Policy::default().check(&password, owner) {
+            Ok(()) => Vec::new(),
+            Err(violations) => violations
+                .iter()
+                .map(|violation| violation.code())
+                .collect(),
+        }
     }
+
+    fn check(password: &str, username: &str) -> Vec<&'static str> {
+        codes(password, Some(&Username::parse(username).unwrap()).into())
+    }
+
+    const FINE: [&str; 0] = [];
 
     #[test]
     fn length_counts_characters_and_not_bytes() {
-        assert!(check("twelve chars", "matt").is_ok());
-        assert_eq!(
-            check("eleven char", "matt"),
-            Err(PolicyViolation::TooShort { min_chars: 12 })
-        );
-        assert!(check("éééééééééééé", "matt").is_ok());
-        assert!(check("ééééééééééé", "matt").is_err());
-        assert!(check(&"e\u{301}".repeat(6), "matt").is_err());
+        assert_eq!(check("twelve chars", "matt"), FINE);
+        assert_eq!(check("eleven char", "matt"), ["too_short"]);
+        assert_eq!(check("éèéèéèéèéèéè", "matt"), FINE);
+        assert_eq!(check("éèéèéèéèéèé", "matt"), ["too_short"]);
+        assert_eq!(check(&"e\u{301}o\u{301}".repeat(3), "matt"), ["too_short"]);
     }
 
     #[test]
     fn composition_is_free() {
-        assert!(check("abcabcabcabc", "matt").is_ok());
-        assert!(check("correct horse battery staple", "matt").is_ok());
+        assert_eq!(check("lowercaseonly", "matt"), FINE);
+        assert_eq!(check("correct horse battery staple", "matt"), FINE);
+        assert_eq!(check("vier kleine häuser", "matt"), FINE);
+        assert_eq!(check("8421 7730 9921", "matt"), FINE);
     }
 
     #[test]
@@ -108,13 +199,75 @@ mod tests {
             "Matthew.Smith",
             "matthew.smith1!",
             "matthew.smithmatthew.smith",
+            "matthewsmith1984",
+            "M4tthew_$mith!",
+            "htims.wehttam",
         ] {
-            assert_eq!(
-                check(bad, "matthew.smith"),
-                Err(PolicyViolation::IsUsername),
-                "{bad}"
-            );
+            assert_eq!(check(bad, "matthew.smith"), ["is_username"], "{bad}");
         }
-        assert!(check("matthew.smith likes tea", "matthew.smith").is_ok());
+        assert_eq!(check("matthew.smith likes tea", "matthew.smith"), FINE);
+        assert_eq!(check("the mattress is blue", "matt"), FINE);
+    }
+
+    #[test]
+    fn nor_are_the_email_address_and_the_display_name() {
+        let email = Email::parse("Ada.Lovelace@analytical.example").unwrap();
+        let owner = Personal {
+            username: None,
+            email: Some(&email),
+            display_name: Some("Augusta Ada King"),
+        };
+        for bad in [
+            "ada.lovelace@analytical.example",
+            "AdaLovelace1815",
+            "lovelaceanalytical",
+            "analytical-2026",
+        ] {
+            assert_eq!(codes(bad, owner), ["is_email"], "{bad}");
+        }
+        for bad in ["AugustaAdaKing", "king augusta 12", "AUGUSTA-KING!"] {
+            assert_eq!(codes(bad, owner), ["is_display_name"], "{bad}");
+        }
+        assert_eq!(codes("augusta paints engines", owner), FINE);
+        assert_eq!(codes("analytical engines paint", owner), FINE);
+    }
+
+    #[test]
+    fn common_passwords_are_found_in_their_disguises() {
+        for bad in [
+            "administrator",
+            "Administrator",
+            "ＡＤＭＩＮＩＳＴＲＡＴＯＲ",
+            "1q2w3e4r5t6y",
+            "123456789012",
+            "password1234",
+            "Password2026!",
+            "!!P@ssw0rd!!",
+            "$ummer202626",
+            "passwordpassword",
+            "Password123456789",
+            "aaaaaaaaaaaa",
+            "abcdefghijklmnop",
+            "987654321098",
+            " iloveyou 2026 ",
+        ] {
+            assert_eq!(check(bad, "matt"), ["too_common"], "{bad}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        assert_eq!(
+            check("dragon", "dragon"),
+            ["too_short", "too_common", "is_username"]
+        );
+        let password = Password::parse("dragon").unwrap();
+        let name = Username::parse("dragon").unwrap();
+        let violations = Policy::default().check(&password, Some(&name)).unwrap_err();
+        assert_eq!(
+            violations.to_string(),
+            "the password must have at least 12 characters, and must not be a password that many \
+             people use, and must not be the username"
+        );
     }
 }

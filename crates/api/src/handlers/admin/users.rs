@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use passgate_auth::flows::{self, RegisterError};
+use passgate_auth::password::Personal;
 use passgate_domain::audit::{Act, Actor};
 use passgate_domain::ports::{SessionStore, UserStore};
 use passgate_domain::session::EndReason;
@@ -243,7 +244,8 @@ pub async fn reset_password(
         let user = state.store.find_user(id)?.ok_or(ApiError::NoSuchUser)?;
         let mut fields = Fields::default();
         let (field, text) = ("new_password", body.new_password);
-        let password = fields.new_password(field, text, &state.policy, Some(&user.username));
+        let owner = Personal::from(&user);
+        let password = fields.new_password(field, text, &state.policy, owner);
         let hash = state.passwords.hash_blocking(&fields.finish(password)?)?;
         found(state.store.set_password_hash(id, &hash, &act)?)
     })

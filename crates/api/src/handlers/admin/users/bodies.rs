@@ -1,5 +1,5 @@
 use passgate_auth::flows::Register;
-use passgate_auth::password::Policy;
+use passgate_auth::password::{Personal, Policy};
 use passgate_domain::{Patch, UserChange};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -33,9 +33,14 @@ impl NewUserBody {
     pub(super) fn check(self, policy: &Policy) -> Result<Register, ApiError> {
         let mut fields = Fields::default();
         let username = fields.username(&self.username);
-        let password = fields.new_password("password", self.password, policy, username.as_ref());
         let email = self.email.and_then(|email| fields.email(&email));
         let display_name = self.display_name.and_then(|name| fields.display_name(name));
+        let owner = Personal {
+            username: username.as_ref(),
+            email: email.as_ref(),
+            display_name: display_name.as_deref(),
+        };
+        let password = fields.new_password("password", self.password, policy, owner);
         let roles = fields.roles(&self.roles).unwrap_or_default();
         let command = username.zip(password).map(|(username, password)| Register {
             username,
