@@ -6,6 +6,7 @@ mod import;
 mod keys;
 mod output;
 mod prompt;
+mod tune;
 mod users;
 mod variables;
 
@@ -55,6 +56,9 @@ enum Command {
     Openapi,
     /// Ask a running server whether it is ready; the exit code tells.
     Healthcheck(HealthcheckArgs),
+    /// Measure this machine, and print what a password hash may cost and how many log-ins a second
+    /// that makes.
+    Tune(tune::TuneArgs),
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +109,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(&args),
         Command::Openapi => output::line(&openapi::json()?),
         Command::Healthcheck(args) => healthcheck::run(args.listen),
+        Command::Tune(args) => tune::run(&args),
     }
 }
 

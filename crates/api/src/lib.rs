@@ -4,6 +4,7 @@
 //! `passgate_persistence`. Here is only what is HTTP, configuration or terminal.
 
 pub mod blocking;
+pub mod capacity;
 pub mod cli;
 pub mod config;
 pub mod database;

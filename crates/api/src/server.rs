@@ -28,6 +28,7 @@ use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
 use secrecy::SecretString;
 
+use crate::capacity;
 use crate::config::{PasswordArgs, ServeArgs, is_given};
 use crate::database::{Database, Migrate};
 use crate::failure::Failure;
@@ -79,6 +80,7 @@ fn serve_on(args: &ServeArgs, database: &Database, listener: TcpListener) -> Res
         &sealing,
         address,
     )?);
+    capacity::tell(&args.passwords, &state.passwords);
     let tidied = state.clone().into_inner();
     let workers = args.workers.map_or_else(cores, usize::from);
     rt::System::new().block_on(async {

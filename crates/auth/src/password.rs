@@ -30,6 +30,7 @@ mod hasher;
 mod pepper;
 mod policy;
 mod stored;
+pub mod tune;
 mod work;
 
 pub use backend::{Backend, InUse};

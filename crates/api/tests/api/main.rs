@@ -28,4 +28,5 @@ mod sessions;
 mod stopping;
 mod token;
 mod tools;
+mod tune;
 mod users;

@@ -37,8 +37,8 @@ fn registration_names_everything_that_is_wrong_at_once() {
         codes(&refused),
         [
             ("password", "too_short"),
-            ("password", "too_common"),
-            ("password", "is_username")
+            ("password", "is_username"),
+            ("password", "too_common")
         ]
     );
     assert!(!refused.to_string().contains("dragon"));

@@ -129,7 +129,6 @@ impl Policy {
         let violations: Vec<PolicyViolation> = [
             // Of the form that is hashed.
             (text.nfc().count() < min_chars).then_some(PolicyViolation::TooShort { min_chars }),
-            common::is_common(text).then_some(PolicyViolation::TooCommon),
             owner
                 .username
                 .is_some_and(|name| words(similar::of_username(name.key())))
@@ -142,6 +141,7 @@ impl Policy {
                 .display_name
                 .is_some_and(|name| words(similar::of_display_name(name)))
                 .then_some(PolicyViolation::IsDisplayName),
+            common::is_common(text).then_some(PolicyViolation::TooCommon),
         ]
         .into_iter()
         .flatten()
@@ -259,15 +259,15 @@ mod tests {
     fn all_that_is_wrong_is_told_at_once() {
         assert_eq!(
             check("dragon", "dragon"),
-            ["too_short", "too_common", "is_username"]
+            ["too_short", "is_username", "too_common"]
         );
         let password = Password::parse("dragon").unwrap();
         let name = Username::parse("dragon").unwrap();
         let violations = Policy::default().check(&password, Some(&name)).unwrap_err();
         assert_eq!(
             violations.to_string(),
-            "the password must have at least 12 characters, and must not be a password that many \
-             people use, and must not be the username"
+            "the password must have at least 12 characters, and must not be the username, and must \
+             not be a password that many people use"
         );
     }
 }
