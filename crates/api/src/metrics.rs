@@ -8,7 +8,7 @@ use std::fs;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
-use passgate_auth::password::Passwords;
+use passgate_auth::password::{InUse, Passwords};
 use passgate_persistence::{Connections, PgStore};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -144,6 +144,11 @@ impl Collector for Parts {
         let help = "Password hashes computed";
         let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         hashes.encode(metric)?;
+        let dropped = ConstCounter::new(self.passwords.dropped());
+        let name = "password_jobs_dropped";
+        let help = "Passwords that waited and were not hashed: too late, or nobody waited any more";
+        let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        dropped.encode(metric)?;
 
         let Connections { open, idle } = self.store.connections();
         let mut gauge = |name, help, value: u64| {
@@ -151,6 +156,27 @@ impl Collector for Parts {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(value).encode(metric)
         };
+        let passwords = &self.passwords;
+        gauge(
+            "password_arenas",
+            "Passwords that can be hashed at once",
+            passwords.arenas() as u64,
+        )?;
+        gauge(
+            "password_arenas_busy",
+            "Passwords being hashed",
+            passwords.at_work() as u64,
+        )?;
+        gauge(
+            "password_queue",
+            "Passwords that wait to be hashed",
+            passwords.waiting() as u64,
+        )?;
+        gauge(
+            "password_backend_refused",
+            "1 if the accelerated argon2 computed wrong tags at start-up and is not used",
+            u64::from(passwords.backend() == InUse::Refused),
+        )?;
         gauge(
             "database_connections",
             "Connections to the database",

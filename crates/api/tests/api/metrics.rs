@@ -55,6 +55,16 @@ fn requests_grants_and_hashes_are_counted() {
     }
     // One registered, two logged in; one for nobody at the start.
     assert_eq!(value(text, "passgate_password_hashes_total"), Some(4.0));
+    assert!(value(text, "passgate_password_arenas").unwrap() >= 1.0);
+    for still in [
+        "arenas_busy",
+        "queue",
+        "jobs_dropped_total",
+        "backend_refused",
+    ] {
+        let name = format!("passgate_password_{still}");
+        assert_eq!(value(text, &name), Some(0.0), "{name}");
+    }
     assert!(value(text, "passgate_database_connections").unwrap() >= 1.0);
     assert!(!text.contains("matt") && !text.contains("nowhere"));
 }
