@@ -5,18 +5,14 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection;
+
 use crate::app::App;
 use crate::client::{Ask, PASSWORD, connect, send};
 use crate::program::{folder, run_with_input};
 
-/// One arena, and hashes that take long enough for others to come meanwhile.
-const SLOW: [&str; 5] = [
-    "passgate",
-    "--hash-arenas",
-    "1",
-    "--argon2",
-    "m=131072,t=3,p=1",
-];
+/// Takes long enough for others to come meanwhile, and matches nothing.
+const SLOW: &str = "$argon2id$v=19$m=131072,t=10,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAA";
 
 fn log_in(app: &App, username: &str) -> String {
     let body = format!("username={username}&password=wrong+horse+battery");
@@ -44,7 +40,10 @@ fn until(what: &str, condition: impl Fn() -> bool) {
 
 #[test]
 fn a_client_that_left_the_queue_is_not_hashed_for() {
-    let app = App::with_args(&SLOW);
+    let app = App::with(&["--hash-arenas", "1"]);
+    app.register("first");
+    let update = format!("UPDATE users SET password_hash = '{SLOW}'");
+    app.database.connect().batch_execute(&update).unwrap();
     let before = app.passwords.computed();
     thread::scope(|scope| {
         let first = scope.spawn(|| send(app.address(), log_in(&app, "first").as_bytes()));
