@@ -4,33 +4,43 @@
 //! constructor, not options, and what can be set afterwards only narrows. A [`Verified`] comes
 //! out of a [`Verifier`] and from nowhere else.
 //!
-//! Signatures are made and checked through the provider `jsonwebtoken::crypto::aws_lc`, named
-//! explicitly: the process-wide default panics when a host's features enable both providers or
-//! none, and `decode` accepts much of what RFC 8725 forbids.
+//! Signatures are checked through a provider of `jsonwebtoken` that is named explicitly (AWS-LC,
+//! or `RustCrypto` without it): the process-wide default panics when a host's features enable both
+//! or none, and `decode` accepts much of what RFC 8725 forbids.
 
 mod algorithm;
+mod claim;
 mod claims;
+mod crypto;
 mod header;
 mod issuer;
 mod jwk;
 mod key;
 mod key_ring;
 mod key_set;
+mod key_source;
 mod names;
+mod pem;
+mod revocation;
 #[cfg(feature = "shared-secret")]
 mod shared_secret;
+mod text;
 mod verified;
 mod verifier;
 mod verify_error;
+mod verifying_key;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use issuer::{IssueError, Issuer, Mint, Minted, Signer};
-pub use key::{KeyError, SigningKey, VerifyingKey};
+pub use key::{KeyError, SigningKey};
 pub use key_ring::{JwksDocument, KeyRing};
-pub use key_set::{KeySet, KeySource, Skipped};
+pub use key_set::{KeySet, Skipped};
+pub use key_source::{BoxFuture, KeySource, Refresh};
 pub use names::{Audience, InvalidName, InvalidTtl, IssuerId, Kid, Subject, Ttl};
+pub use revocation::{DenyList, Full, HookError, NotBefore, OnHookError, Revocation, TokenMeta};
 #[cfg(feature = "shared-secret")]
 pub use shared_secret::{SharedSecret, ShortSecret};
 pub use verified::{Forbidden, NoExtra, Verified};
-pub use verifier::{Verifier, VerifierBuilder};
+pub use verifier::{DuplicateIssuer, Verifier, VerifierBuilder};
 pub use verify_error::VerifyError;
+pub use verifying_key::VerifyingKey;

@@ -2,14 +2,18 @@ use serde::de::{Deserializer, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::VerifyError;
+use super::text::Text;
 
 /// A token's header, of which `jwk`, `jku` and `x5u` are never read: a token does not say which
 /// key to trust. A member given twice is an error (RFC 7515 section 4).
 #[derive(Debug, Deserialize)]
-pub(super) struct Header {
-    pub(super) alg: String,
-    pub(super) kid: Option<String>,
-    pub(super) typ: Option<String>,
+pub(super) struct Header<'a> {
+    #[serde(borrow)]
+    pub(super) alg: Text<'a>,
+    #[serde(borrow)]
+    pub(super) kid: Option<Text<'a>>,
+    #[serde(borrow)]
+    typ: Option<Text<'a>>,
     #[serde(default, deserialize_with = "is_there")]
     crit: bool,
 }
@@ -29,8 +33,8 @@ fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error
     IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
-impl Header {
-    pub(super) fn parse(json: &[u8]) -> Result<Self, VerifyError> {
+impl<'a> Header<'a> {
+    pub(super) fn parse(json: &'a [u8]) -> Result<Self, VerifyError> {
         let header: Self = serde_json::from_slice(json).map_err(|_| VerifyError::Malformed)?;
         if header.crit {
             return Err(VerifyError::CriticalHeader);
@@ -57,7 +61,7 @@ impl Header {
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<Header, VerifyError> {
+    fn parse(json: &str) -> Result<Header<'_>, VerifyError> {
         Header::parse(json.as_bytes())
     }
 
@@ -91,7 +95,8 @@ mod tests {
             ("", false),
             ("text/at+jwt", false),
         ] {
-            let header = parse(&format!(r#"{{"alg":"EdDSA","typ":"{typ}"}}"#)).unwrap();
+            let json = format!(r#"{{"alg":"EdDSA","typ":"{typ}"}}"#);
+            let header = parse(&json).unwrap();
             assert_eq!(header.is_access_token(), is, "{typ}");
         }
         assert!(!parse(r#"{"alg":"EdDSA"}"#).unwrap().is_access_token());

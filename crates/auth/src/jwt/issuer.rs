@@ -242,13 +242,11 @@ fn sign(signer: &Signer, claims: &NewClaims<'_>) -> Result<String, IssueError> {
     token.push('.');
     token.push_str(&encode(claims)?);
     let signature = match &signer.0 {
-        Kind::Ring(ring) => ring
-            .active()
-            .sign(token.as_bytes())
-            .ok_or(IssueError::Sign)?,
+        Kind::Ring(ring) => ring.active().sign(token.as_bytes()),
         #[cfg(feature = "shared-secret")]
         Kind::Shared(secret) => secret.sign(token.as_bytes()),
-    };
+    }
+    .ok_or(IssueError::Sign)?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(token)

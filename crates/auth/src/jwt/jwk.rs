@@ -1,15 +1,15 @@
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
+use super::crypto::{RSA_MAX_BYTES, sha256};
 use super::{Algorithm, KeyError, Kid};
 
 /// The shortest RSA modulus that verifies, in bytes (RFC 7518 section 3.3).
-const RSA_MIN: usize = 2048 / 8;
+const RSA_MIN_BYTES: usize = 2048 / 8;
 
-/// The longest RSA modulus that verifies, in bytes: beyond it a check is an attack on the CPU.
-const RSA_MAX: usize = 8192 / 8;
+/// The longest RSA exponent, in bytes: no provider takes more than 33 bits.
+const RSA_MAX_EXPONENT: usize = 5;
 
 /// Members that only private and symmetric keys have (RFC 7518 section 6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -19,16 +19,67 @@ const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 pub(super) enum PublicKey {
     Ed25519 { x: Vec<u8> },
     P256 { x: Vec<u8>, y: Vec<u8> },
+    P384 { x: Vec<u8>, y: Vec<u8> },
     Rsa { n: Vec<u8>, e: Vec<u8> },
 }
 
 impl PublicKey {
-    pub(super) fn algorithm(&self) -> Algorithm {
-        match self {
-            Self::Ed25519 { .. } => Algorithm::EdDsa,
-            Self::P256 { .. } => Algorithm::Es256,
-            Self::Rsa { .. } => Algorithm::Rs256,
+    /// Whether the key can be for this algorithm.
+    pub(super) fn fits(&self, algorithm: Algorithm) -> bool {
+        match algorithm {
+            Algorithm::EdDsa => matches!(self, Self::Ed25519 { .. }),
+            Algorithm::Es256 => matches!(self, Self::P256 { .. }),
+            Algorithm::Es384 => matches!(self, Self::P384 { .. }),
+            Algorithm::Rs256
+            | Algorithm::Rs384
+            | Algorithm::Rs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512 => matches!(self, Self::Rsa { .. }),
         }
+    }
+
+    /// The algorithm of a key that names none: the only one it can be for. With RSA that takes
+    /// an allow list which leaves one.
+    fn only_algorithm(&self, allow: &[Algorithm]) -> Result<Algorithm, KeyError> {
+        let mut candidates = Algorithm::ALL.into_iter().filter(|one| self.fits(*one));
+        if matches!(self, Self::Rsa { .. }) {
+            let mut allowed = candidates.filter(|one| allow.contains(one));
+            return match (allowed.next(), allowed.next()) {
+                (Some(one), None) => Ok(one),
+                (None, _) => Err(KeyError::NotAllowed),
+                (Some(_), Some(_)) => Err(KeyError::Ambiguous),
+            };
+        }
+        candidates.next().ok_or(KeyError::Unsupported)
+    }
+
+    /// Refuses numbers of the wrong size, which one provider answers with a panic and another
+    /// cuts to length.
+    pub(super) fn check(self) -> Result<Self, KeyError> {
+        let sized = |member, bytes: &[u8], length| {
+            if bytes.len() == length {
+                Ok(())
+            } else {
+                Err(KeyError::Member(member))
+            }
+        };
+        match &self {
+            Self::Ed25519 { x } => sized("x", x, 32)?,
+            Self::P256 { x, y } => sized("x", x, 32).and(sized("y", y, 32))?,
+            Self::P384 { x, y } => sized("x", x, 48).and(sized("y", y, 48))?,
+            Self::Rsa { n, e } => {
+                let odd = |bytes: &[u8]| bytes.last().is_some_and(|last| last % 2 == 1);
+                let minimal = |bytes: &[u8]| bytes.first().is_some_and(|first| *first > 0);
+                if !(RSA_MIN_BYTES..=RSA_MAX_BYTES).contains(&n.len()) || !minimal(n) || !odd(n) {
+                    return Err(KeyError::Member("n"));
+                }
+                if e.len() > RSA_MAX_EXPONENT || !minimal(e) || !odd(e) || e == &[1] {
+                    return Err(KeyError::Member("e"));
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// The required members in the order of RFC 7638 section 3.2.
@@ -43,12 +94,15 @@ impl PublicKey {
                     ("x", encode(x)),
                 ]
             }
-            Self::P256 { x, y } => vec![
-                ("crv", fixed("P-256")),
-                ("kty", fixed("EC")),
-                ("x", encode(x)),
-                ("y", encode(y)),
-            ],
+            Self::P256 { x, y } | Self::P384 { x, y } => {
+                let p256 = matches!(self, Self::P256 { .. });
+                vec![
+                    ("crv", fixed(if p256 { "P-256" } else { "P-384" })),
+                    ("kty", fixed("EC")),
+                    ("x", encode(x)),
+                    ("y", encode(y)),
+                ]
+            }
             Self::Rsa { n, e } => vec![("e", encode(e)), ("kty", fixed("RSA")), ("n", encode(n))],
         }
     }
@@ -61,14 +115,14 @@ impl PublicKey {
             .map(|(name, value)| format!("\"{name}\":\"{value}\""))
             .collect();
         let canonical = format!("{{{}}}", members.join(","));
-        URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes()))
+        URL_SAFE_NO_PAD.encode(sha256(canonical.as_bytes()))
     }
 
     /// The key as others read it.
-    pub(super) fn to_jwk(&self, kid: &Kid) -> Value {
+    pub(super) fn to_jwk(&self, kid: &Kid, algorithm: Algorithm) -> Value {
         let mut jwk = json!({
             "kid": kid.as_str(),
-            "alg": self.algorithm().as_str(),
+            "alg": algorithm.as_str(),
             "use": "sig",
         });
         for (name, value) in self.members() {
@@ -77,8 +131,12 @@ impl PublicKey {
         jwk
     }
 
-    /// Reads a JWK and refuses what is private, for another use, or of the wrong size.
-    pub(super) fn from_jwk(jwk: &Map<String, Value>) -> Result<Self, KeyError> {
+    /// Reads a JWK and refuses what is private, for another use, of the wrong size or for no
+    /// algorithm of `allow`.
+    pub(super) fn from_jwk(
+        jwk: &Map<String, Value>,
+        allow: &[Algorithm],
+    ) -> Result<(Self, Algorithm), KeyError> {
         if PRIVATE_MEMBERS
             .iter()
             .any(|member| jwk.contains_key(*member))
@@ -91,32 +149,36 @@ impl PublicKey {
         if jwk.get("key_ops").is_some_and(|ops| !allows_verifying(ops)) {
             return Err(KeyError::NotForSignatures);
         }
+        let number = |name| bytes(jwk, name);
         let key = match (text(jwk, "kty")?, jwk.get("crv").and_then(Value::as_str)) {
-            ("OKP", Some("Ed25519")) => Self::Ed25519 {
-                x: sized(jwk, "x", 32)?,
-            },
+            ("OKP", Some("Ed25519")) => Self::Ed25519 { x: number("x")? },
             ("EC", Some("P-256")) => Self::P256 {
-                x: sized(jwk, "x", 32)?,
-                y: sized(jwk, "y", 32)?,
+                x: number("x")?,
+                y: number("y")?,
             },
-            ("RSA", _) => {
-                let n = bytes(jwk, "n")?;
-                if n.first() == Some(&0) || !(RSA_MIN..=RSA_MAX).contains(&n.len()) {
-                    return Err(KeyError::Member("n"));
-                }
-                let e = bytes(jwk, "e")?;
-                if e.is_empty() || e.len() > 8 {
-                    return Err(KeyError::Member("e"));
-                }
-                Self::Rsa { n, e }
-            }
+            ("EC", Some("P-384")) => Self::P384 {
+                x: number("x")?,
+                y: number("y")?,
+            },
+            ("RSA", _) => Self::Rsa {
+                n: number("n")?,
+                e: number("e")?,
+            },
             _ => return Err(KeyError::Unsupported),
-        };
-        match jwk.get("alg") {
-            None => Ok(key),
-            Some(Value::String(alg)) if alg.parse() == Ok(key.algorithm()) => Ok(key),
-            Some(_) => Err(KeyError::Member("alg")),
         }
+        .check()?;
+        let algorithm = match jwk.get("alg") {
+            None => key.only_algorithm(allow)?,
+            Some(alg) => alg
+                .as_str()
+                .and_then(|alg| alg.parse().ok())
+                .filter(|algorithm| key.fits(*algorithm))
+                .ok_or(KeyError::Member("alg"))?,
+        };
+        if !allow.contains(&algorithm) {
+            return Err(KeyError::NotAllowed);
+        }
+        Ok((key, algorithm))
     }
 }
 
@@ -137,21 +199,12 @@ fn bytes(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, KeyErr
         .map_err(|_| KeyError::Member(name))
 }
 
-fn sized(jwk: &Map<String, Value>, name: &'static str, length: usize) -> Result<Vec<u8>, KeyError> {
-    let bytes = bytes(jwk, name)?;
-    if bytes.len() == length {
-        Ok(bytes)
-    } else {
-        Err(KeyError::Member(name))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(jwk: &Value) -> Result<PublicKey, KeyError> {
-        PublicKey::from_jwk(jwk.as_object().unwrap())
+        PublicKey::from_jwk(jwk.as_object().unwrap(), &Algorithm::ALL).map(|(key, _)| key)
     }
 
     const RFC8037_X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
@@ -201,20 +254,74 @@ mod tests {
         assert!(parse(&good).is_ok());
     }
 
+    fn rsa(bytes: usize, e: &[u8]) -> Value {
+        let n = URL_SAFE_NO_PAD.encode(vec![0xff; bytes]);
+        json!({"kty": "RSA", "n": n, "e": URL_SAFE_NO_PAD.encode(e), "alg": "RS256"})
+    }
+
     #[test]
-    fn a_short_rsa_key_is_refused() {
-        let short = URL_SAFE_NO_PAD.encode([0xff; 128]);
-        let refused = parse(&json!({"kty": "RSA", "n": short, "e": "AQAB"}));
-        assert_eq!(refused, Err(KeyError::Member("n")));
+    fn rsa_numbers_out_of_bounds_are_refused() {
+        let odd = [1, 0, 1];
+        assert!(parse(&rsa(256, &odd)).is_ok());
+        for bad in [128, 255, RSA_MAX_BYTES + 1] {
+            assert_eq!(parse(&rsa(bad, &odd)), Err(KeyError::Member("n")), "{bad}");
+        }
+        for bad in [&[][..], &[1], &[2], &[0, 3], &[1; 6]] {
+            assert_eq!(parse(&rsa(256, bad)), Err(KeyError::Member("e")), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn points_of_the_wrong_size_are_refused() {
+        for (crv, right) in [("P-256", 32), ("P-384", 48)] {
+            let point = |x: usize, y: usize| {
+                let encode = |length| URL_SAFE_NO_PAD.encode(vec![7; length]);
+                json!({"kty": "EC", "crv": crv, "x": encode(x), "y": encode(y)})
+            };
+            assert!(parse(&point(right, right)).is_ok());
+            assert_eq!(parse(&point(right - 1, right)), Err(KeyError::Member("x")));
+            assert_eq!(parse(&point(right, right + 1)), Err(KeyError::Member("y")));
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_without_an_algorithm_wants_a_list_that_leaves_one() {
+        let mut jwk = rsa(256, &[1, 0, 1]);
+        jwk.as_object_mut().unwrap().remove("alg");
+        let read = |allow: &[Algorithm]| {
+            PublicKey::from_jwk(jwk.as_object().unwrap(), allow).map(|(_, algorithm)| algorithm)
+        };
+        assert_eq!(
+            read(&[Algorithm::EdDsa, Algorithm::Ps384]),
+            Ok(Algorithm::Ps384)
+        );
+        assert_eq!(
+            read(&[Algorithm::Rs256, Algorithm::Ps256]),
+            Err(KeyError::Ambiguous)
+        );
+        assert_eq!(read(&[Algorithm::EdDsa]), Err(KeyError::NotAllowed));
     }
 
     #[test]
     fn a_key_reads_back_from_its_jwk() {
-        let key = PublicKey::P256 {
-            x: vec![1; 32],
-            y: vec![2; 32],
-        };
-        let kid = Kid::parse(&key.thumbprint()).unwrap();
-        assert_eq!(parse(&key.to_jwk(&kid)), Ok(key));
+        for (key, algorithm) in [
+            (
+                PublicKey::P256 {
+                    x: vec![1; 32],
+                    y: vec![2; 32],
+                },
+                Algorithm::Es256,
+            ),
+            (
+                PublicKey::P384 {
+                    x: vec![1; 48],
+                    y: vec![2; 48],
+                },
+                Algorithm::Es384,
+            ),
+        ] {
+            let kid = Kid::parse(&key.thumbprint()).unwrap();
+            assert_eq!(parse(&key.to_jwk(&kid, algorithm)), Ok(key));
+        }
     }
 }

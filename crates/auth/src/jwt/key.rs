@@ -1,21 +1,12 @@
 use std::fmt;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
-    RsaKeyPair, RsaPublicKeyComponents,
-};
-use jsonwebtoken::DecodingKey;
-use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
-use serde_json::{Map, Value};
+use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::algorithm::KeyAlgorithm;
+use super::crypto::Pair;
 use super::jwk::PublicKey;
-use super::{Algorithm, Kid};
+use super::{Algorithm, Kid, VerifyingKey, pem};
 
 /// Why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -24,6 +15,12 @@ pub enum KeyError {
     /// It is no PKCS#8 private key of the algorithm.
     #[error("it is not a PKCS#8 private key for {0}")]
     NotPkcs8(Algorithm),
+    /// It is no PEM of the kind that is wanted: one block, with nothing around it.
+    #[error("it is not one PEM block of the label {0:?}")]
+    NotPem(&'static str),
+    /// It is no public key of the algorithm.
+    #[error("it is not a public key (SubjectPublicKeyInfo) for {0}")]
+    NotSpki(Algorithm),
     /// The text is no JSON object, or no JWK Set.
     #[error("it is not the JSON of a key or key set (RFC 7517)")]
     NotJson,
@@ -45,6 +42,9 @@ pub enum KeyError {
     /// The algorithm is not among those allowed.
     #[error("the key's algorithm is not allowed here")]
     NotAllowed,
+    /// An RSA key names no algorithm, and several are allowed.
+    #[error("an RSA key without \"alg\" needs an allow list that leaves one algorithm for it")]
+    Ambiguous,
     /// The library made no key.
     #[error("no key could be generated")]
     Generate,
@@ -52,75 +52,35 @@ pub enum KeyError {
 
 /// A private key. It signs with one algorithm, under one name: its thumbprint.
 pub struct SigningKey {
+    algorithm: Algorithm,
     pair: Pair,
     public: PublicKey,
     kid: Kid,
     pkcs8: Zeroizing<Vec<u8>>,
 }
 
-// Parsed once: parsing costs as much as signing with Ed25519, and twice as much with RSA.
-enum Pair {
-    Ed25519(Ed25519KeyPair),
-    P256(EcdsaKeyPair),
-    Rsa(Box<RsaKeyPair>),
-}
-
 impl SigningKey {
-    /// Makes a new key.
+    /// Makes a new key; RSA keys get 2048 bits.
     ///
     /// # Errors
     /// [`KeyError::Generate`] if the operating system gives no randomness.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
-        let random = SystemRandom::new();
-        let pkcs8 = match algorithm {
-            // Version 1: other libraries read no public key inside (RFC 8410 section 7).
-            Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8v1(&random)
-                .map(|document| Zeroizing::new(document.as_ref().to_vec())),
-            Algorithm::Es256 => {
-                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
-                    .map(|document| Zeroizing::new(document.as_ref().to_vec()))
-            }
-            Algorithm::Rs256 => RsaKeyPair::generate(KeySize::Rsa2048)
-                .and_then(|pair| AsDer::<Pkcs8V1Der<'_>>::as_der(&pair))
-                .map(|der| Zeroizing::new(der.as_ref().to_vec())),
-        };
-        Self::from_pkcs8_der(algorithm, &pkcs8.map_err(|_| KeyError::Generate)?)
+        let pkcs8 = Pair::generate(algorithm).ok_or(KeyError::Generate)?;
+        Self::from_pkcs8_der(algorithm, &pkcs8)
     }
 
     /// Reads a key in PKCS#8.
     ///
     /// # Errors
-    /// [`KeyError::NotPkcs8`] if it is of another form or for another algorithm; RSA keys have
-    /// at least 2048 bits.
+    /// [`KeyError::NotPkcs8`] if it is of another form or for another algorithm,
+    /// [`KeyError::Member`] for an RSA key of less than 2048 bits.
     pub fn from_pkcs8_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
         let refused = KeyError::NotPkcs8(algorithm);
-        let (pair, public) = match algorithm {
-            Algorithm::EdDsa => {
-                let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| refused)?;
-                let x = pair.public_key().as_ref().to_vec();
-                (Pair::Ed25519(pair), PublicKey::Ed25519 { x })
-            }
-            Algorithm::Es256 => {
-                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
-                    .map_err(|_| refused)?;
-                let point = pair.public_key().as_ref();
-                let coordinates = point.strip_prefix(&[4]).ok_or(refused)?;
-                let (x, y) = coordinates.split_at_checked(32).ok_or(refused)?;
-                let public = PublicKey::P256 {
-                    x: x.to_vec(),
-                    y: y.to_vec(),
-                };
-                (Pair::P256(pair), public)
-            }
-            Algorithm::Rs256 => {
-                let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| refused)?;
-                let RsaPublicKeyComponents { n, e } =
-                    RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
-                (Pair::Rsa(Box::new(pair)), PublicKey::Rsa { n, e })
-            }
-        };
+        let (pair, public) = Pair::parse(algorithm, der).ok_or(refused)?;
+        let public = public.check()?;
         let kid = Kid::parse(&public.thumbprint()).map_err(|_| refused)?;
         Ok(Self {
+            algorithm,
             pair,
             public,
             kid,
@@ -128,9 +88,25 @@ impl SigningKey {
         })
     }
 
+    /// Reads a key in PKCS#8 in PEM, as `openssl genpkey` writes it.
+    ///
+    /// # Errors
+    /// [`KeyError::NotPem`] if it is not one block `PRIVATE KEY`, and as
+    /// [`SigningKey::from_pkcs8_der`].
+    pub fn from_pem(algorithm: Algorithm, text: &SecretString) -> Result<Self, KeyError> {
+        let der = pem::decode(text.expose_secret(), pem::PRIVATE)
+            .ok_or(KeyError::NotPem(pem::PRIVATE))?;
+        Self::from_pkcs8_der(algorithm, &der)
+    }
+
     /// The key in PKCS#8, for keeping it.
     pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
         self.pkcs8.clone()
+    }
+
+    /// The key in PKCS#8 in PEM, for keeping it.
+    pub fn to_pem(&self) -> SecretString {
+        SecretString::from(pem::encode(&self.pkcs8, pem::PRIVATE).as_str())
     }
 
     /// The key's name: its RFC 7638 thumbprint.
@@ -140,134 +116,28 @@ impl SigningKey {
 
     /// What the key signs with.
     pub fn algorithm(&self) -> Algorithm {
-        self.public.algorithm()
+        self.algorithm
     }
 
     /// The public half as a JSON Web Key.
     pub fn public_jwk(&self) -> String {
-        self.public.to_jwk(&self.kid).to_string()
+        self.public.to_jwk(&self.kid, self.algorithm).to_string()
     }
 
     /// The public half, for verifying.
     pub fn verifying_key(&self) -> VerifyingKey {
-        VerifyingKey::new(self.kid.clone(), self.public.clone())
+        VerifyingKey::new(self.kid.clone(), self.algorithm, self.public.clone())
     }
 
     /// The signature of a message; `None` if the library fails.
     pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
-        match &self.pair {
-            Pair::Ed25519(pair) => Some(pair.sign(message).as_ref().to_vec()),
-            Pair::P256(pair) => {
-                let signature = pair.sign(&SystemRandom::new(), message).ok()?;
-                Some(signature.as_ref().to_vec())
-            }
-            Pair::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(
-                    &RSA_PKCS1_SHA256,
-                    &SystemRandom::new(),
-                    message,
-                    &mut signature,
-                )
-                .ok()?;
-                Some(signature)
-            }
-        }
+        self.pair.sign(message)
     }
 }
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey")
-            .field("kid", &self.kid)
-            .field("algorithm", &self.algorithm())
-            .finish_non_exhaustive()
-    }
-}
-
-/// A public key. It verifies one algorithm, under one name.
-#[derive(Clone)]
-pub struct VerifyingKey {
-    kid: Kid,
-    algorithm: KeyAlgorithm,
-    key: DecodingKey,
-    public: Option<PublicKey>,
-}
-
-impl VerifyingKey {
-    pub(super) fn new(kid: Kid, public: PublicKey) -> Self {
-        // The provider takes raw points here, whatever the names say.
-        let key = match &public {
-            PublicKey::Ed25519 { x } => DecodingKey::from_ed_der(x),
-            PublicKey::P256 { x, y } => DecodingKey::from_ec_der(&[&[4], &x[..], &y[..]].concat()),
-            PublicKey::Rsa { n, e } => DecodingKey::from_rsa_raw_components(n, e),
-        };
-        let algorithm = KeyAlgorithm::Pair(public.algorithm());
-        Self {
-            kid,
-            algorithm,
-            key,
-            public: Some(public),
-        }
-    }
-
-    #[cfg(feature = "shared-secret")]
-    pub(super) fn of_shared_secret(kid: Kid, secret: &[u8]) -> Self {
-        let key = DecodingKey::from_secret(secret);
-        Self {
-            kid,
-            algorithm: KeyAlgorithm::Hs256,
-            key,
-            public: None,
-        }
-    }
-
-    /// Reads a public JSON Web Key that has a `kid`.
-    ///
-    /// # Errors
-    /// [`KeyError`] names the member that is wrong, or says what the key is instead.
-    pub fn from_jwk(json: &str) -> Result<Self, KeyError> {
-        let jwk: Map<String, Value> = serde_json::from_str(json).map_err(|_| KeyError::NotJson)?;
-        Self::from_jwk_object(&jwk)
-    }
-
-    pub(super) fn from_jwk_object(jwk: &Map<String, Value>) -> Result<Self, KeyError> {
-        let kid = jwk
-            .get("kid")
-            .and_then(Value::as_str)
-            .ok_or(KeyError::Member("kid"))?;
-        let kid = Kid::parse(kid).map_err(|_| KeyError::Member("kid"))?;
-        Ok(Self::new(kid, PublicKey::from_jwk(jwk)?))
-    }
-
-    /// The key's name.
-    pub fn kid(&self) -> &Kid {
-        &self.kid
-    }
-
-    /// The key pair's algorithm; none for a shared secret.
-    pub fn algorithm(&self) -> Option<Algorithm> {
-        self.public.as_ref().map(PublicKey::algorithm)
-    }
-
-    /// The key as others read it; none for a shared secret.
-    pub(super) fn to_jwk(&self) -> Option<Value> {
-        self.public.as_ref().map(|public| public.to_jwk(&self.kid))
-    }
-
-    pub(super) fn is_for(&self, alg: &str) -> bool {
-        self.algorithm.is_named(alg)
-    }
-
-    pub(super) fn verifies(&self, message: &[u8], signature: &Vec<u8>) -> bool {
-        (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm.provider_name(), &self.key)
-            .is_ok_and(|verifier| verifier.verify(message, signature).is_ok())
-    }
-}
-
-impl fmt::Debug for VerifyingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyingKey")
             .field("kid", &self.kid)
             .field("algorithm", &self.algorithm)
             .finish_non_exhaustive()
@@ -293,11 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_for_its_own_algorithm_only() {
+    fn a_key_is_for_algorithms_of_its_own_kind_only() {
+        let rsa = |algorithm: Algorithm| algorithm.as_str().starts_with(['R', 'P']);
         for made in Algorithm::ALL {
             let der = SigningKey::generate(made).unwrap().to_pkcs8_der();
             for read in Algorithm::ALL {
-                assert_eq!(SigningKey::from_pkcs8_der(read, &der).is_ok(), made == read);
+                let expected = made == read || (rsa(made) && rsa(read));
+                assert_eq!(SigningKey::from_pkcs8_der(read, &der).is_ok(), expected);
             }
         }
     }
@@ -328,6 +200,27 @@ mod tests {
             URL_SAFE_NO_PAD.encode(key.sign(input).unwrap()),
             "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
         );
+    }
+
+    #[test]
+    fn a_key_reads_back_from_its_pem() {
+        for algorithm in Algorithm::ALL {
+            let key = SigningKey::generate(algorithm).unwrap();
+            let again = SigningKey::from_pem(algorithm, &key.to_pem()).unwrap();
+            assert_eq!(key.kid(), again.kid());
+        }
+        let not_pem = SecretString::from("-----BEGIN EC PRIVATE KEY-----");
+        assert_eq!(
+            SigningKey::from_pem(Algorithm::Es256, &not_pem).unwrap_err(),
+            KeyError::NotPem("PRIVATE KEY")
+        );
+    }
+
+    /// `openssl genrsa 1024`, which nobody should have any more.
+    #[test]
+    fn an_rsa_key_of_1024_bits_is_refused() {
+        let pem = SecretString::from(include_str!("../../tests/data/rsa1024.pem"));
+        assert!(SigningKey::from_pem(Algorithm::Rs256, &pem).is_err());
     }
 
     #[test]

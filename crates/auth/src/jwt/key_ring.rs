@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::crypto::sha256;
 use super::{KeySet, KeySource, SigningKey, VerifyingKey};
 
 /// The keys of an issuer: one that signs, and all that verify. Cheap to clone.
@@ -67,8 +67,7 @@ impl JwksDocument {
     fn of(keys: &[VerifyingKey]) -> Self {
         let keys: Vec<Value> = keys.iter().filter_map(VerifyingKey::to_jwk).collect();
         let body = json!({ "keys": keys }).to_string();
-        let digest = digest(&SHA256, body.as_bytes());
-        let etag = URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]);
+        let etag = URL_SAFE_NO_PAD.encode(&sha256(body.as_bytes())[..16]);
         Self {
             body: body.into(),
             etag: etag.into(),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Algorithm, KeyError, VerifyingKey};
+use super::{Algorithm, KeyError, Kid, VerifyingKey};
 
 /// Public keys by name: a snapshot that never changes.
 #[derive(Debug, Clone, Default)]
@@ -74,29 +74,24 @@ impl KeySet {
         self.0.is_empty()
     }
 
+    /// Whether there is a key of this name.
+    pub fn contains(&self, kid: &Kid) -> bool {
+        self.find(kid.as_str()).is_some()
+    }
+
+    /// Whether both are the same snapshot, not only equal.
+    #[cfg(feature = "token-cache")]
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(super) fn find(&self, kid: &str) -> Option<&VerifyingKey> {
         self.0.get(kid)
     }
 }
 
 fn read(entry: &Value, allow: &[Algorithm]) -> Result<VerifyingKey, KeyError> {
-    let key = VerifyingKey::from_jwk_object(entry.as_object().ok_or(KeyError::NotJson)?)?;
-    match key.algorithm() {
-        Some(algorithm) if allow.contains(&algorithm) => Ok(key),
-        _ => Err(KeyError::NotAllowed),
-    }
-}
-
-/// Where a verifier finds keys.
-pub trait KeySource: Send + Sync + 'static {
-    /// The keys at this moment. MUST neither block nor do I/O.
-    fn snapshot(&self) -> KeySet;
-}
-
-impl KeySource for KeySet {
-    fn snapshot(&self) -> KeySet {
-        self.clone()
-    }
+    VerifyingKey::from_jwk_object(entry.as_object().ok_or(KeyError::NotJson)?, allow)
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
+use super::crypto::HmacKey;
 use super::{KeySet, KeySource, Kid, VerifyingKey};
 
 /// The shortest secret, in bytes: as long as the hash (RFC 7518 section 3.2).
@@ -23,7 +23,7 @@ pub struct ShortSecret(pub usize);
 pub struct SharedSecret(Arc<Inner>);
 
 struct Inner {
-    key: hmac::Key,
+    key: HmacKey,
     kid: Kid,
     keys: KeySet,
 }
@@ -38,11 +38,11 @@ impl SharedSecret {
         if bytes.len() < MIN_BYTES {
             return Err(ShortSecret(bytes.len()));
         }
-        let key = hmac::Key::new(hmac::HMAC_SHA256, bytes);
-        let name = hmac::sign(&key, b"passgate HS256 key id v1");
-        let name = format!("hs256-{}", URL_SAFE_NO_PAD.encode(&name.as_ref()[..12]));
-        let kid = Kid::parse(&name).map_err(|_| ShortSecret(bytes.len()))?;
-        let keys = KeySet::new([VerifyingKey::of_shared_secret(kid.clone(), bytes)]);
+        let key = HmacKey::new(bytes);
+        let name = key.sign(b"passgate HS256 key id v1").unwrap_or_default();
+        let name = URL_SAFE_NO_PAD.encode(name.get(..12).unwrap_or_default());
+        let kid = Kid::parse(&format!("hs256-{name}")).map_err(|_| ShortSecret(bytes.len()))?;
+        let keys = KeySet::new([VerifyingKey::of_shared_secret(kid.clone(), key.clone())]);
         Ok(Self(Arc::new(Inner { key, kid, keys })))
     }
 
@@ -52,8 +52,9 @@ impl SharedSecret {
         &self.0.kid
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        hmac::sign(&self.0.key, message).as_ref().to_vec()
+    /// The tag of a message; `None` if the library fails.
+    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        self.0.key.sign(message)
     }
 }
 

@@ -1,45 +1,34 @@
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use passgate_domain::{Clock, SystemClock};
 use serde::de::DeserializeOwned;
-use time::OffsetDateTime;
+use thiserror::Error;
 
-use super::claims::Claims;
-use super::header::Header;
-use super::{Audience, IssuerId, KeySource, Kid, NoExtra, Ttl, Verified, VerifyError};
+mod builder;
+#[cfg(feature = "token-cache")]
+mod cache;
+mod rules;
 
-/// The longest token looked at, in bytes.
-const MAX_TOKEN: usize = 8 * 1024;
+pub(super) use builder::MAX_LEEWAY;
+pub use builder::VerifierBuilder;
 
-/// How far the clocks of issuer and verifier may differ unless set otherwise.
-const LEEWAY: Duration = Duration::from_secs(30);
-
-/// How far they may be set to differ: beyond it, mend the clocks.
-const MAX_LEEWAY: Duration = Duration::from_mins(5);
+use super::claims::issuer_of;
+use super::{Audience, IssuerId, KeySource, NoExtra, Refresh, Verified, VerifyError};
+use rules::{Refused, Rules};
 
 /// Checks access tokens. Cheap to clone.
 ///
 /// In this order: length, form, header, key by `kid`, the key's algorithm against the header's,
-/// token type, signature, and only then the claims, every one of them by type and range.
-#[derive(Clone)]
-pub struct Verifier<X = NoExtra> {
-    rules: Arc<Rules>,
-    extra: PhantomData<fn() -> X>,
-}
+/// token type, signature, and only then the claims, every one of them by type and range, the
+/// application's claims, and whether the token was revoked.
+pub struct Verifier<X = NoExtra>(Arc<[Arc<Rules<X>>]>);
 
-struct Rules {
-    issuer: IssuerId,
-    audience: Audience,
-    keys: Box<dyn KeySource>,
-    clock: Arc<dyn Clock>,
-    leeway: Duration,
-    max_life: Duration,
-}
+/// Two verifiers are for one issuer, and nobody can tell whose rules apply.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("there are two verifiers for the issuer {0}: one issuer has one set of rules")]
+pub struct DuplicateIssuer(pub IssuerId);
 
 impl<X: DeserializeOwned> Verifier<X> {
     /// A verifier of tokens that `issuer` made for `audience`, with 30 s of leeway for clocks
@@ -54,17 +43,23 @@ impl<X: DeserializeOwned> Verifier<X> {
         audience: Audience,
         keys: impl KeySource,
     ) -> VerifierBuilder<X> {
-        VerifierBuilder {
-            rules: Rules {
-                issuer,
-                audience,
-                keys: Box::new(keys),
-                clock: Arc::new(SystemClock),
-                leeway: LEEWAY,
-                max_life: Ttl::MAX,
-            },
-            extra: PhantomData,
+        VerifierBuilder::new(issuer, audience, keys)
+    }
+
+    /// One verifier of the tokens of several issuers. A token is judged by the rules, the keys
+    /// and the audiences of the issuer that it names, and by nobody else's.
+    ///
+    /// # Errors
+    /// [`DuplicateIssuer`] if two are for one issuer.
+    pub fn for_issuers(verifiers: impl IntoIterator<Item = Self>) -> Result<Self, DuplicateIssuer> {
+        let mut all: Vec<Arc<Rules<X>>> = Vec::new();
+        for rules in verifiers.into_iter().flat_map(|each| each.0.to_vec()) {
+            if all.iter().any(|other| other.issuer == rules.issuer) {
+                return Err(DuplicateIssuer(rules.issuer.clone()));
+            }
+            all.push(rules);
         }
+        Ok(Self(all.into()))
     }
 
     /// Checks a token, without I/O and without waiting.
@@ -72,129 +67,65 @@ impl<X: DeserializeOwned> Verifier<X> {
     /// # Errors
     /// [`VerifyError`], the first rule that the token breaks.
     pub fn verify_now(&self, token: &str) -> Result<Verified<X>, VerifyError> {
-        if token.len() > MAX_TOKEN {
+        let rules = self.rules_for(token)?;
+        let verified = rules.check(token).map_err(|refused| refused.error)?;
+        rules.ask_hooks_now(&verified)?;
+        Ok(verified)
+    }
+
+    /// Checks a token. If it names a key that is unknown, the source of keys is asked once
+    /// whether it has newer ones; a hook may ask somebody else whether the token was revoked.
+    /// Tokens of known keys never wait for the source.
+    ///
+    /// # Errors
+    /// [`VerifyError`], the first rule that the token breaks.
+    pub async fn verify(&self, token: &str) -> Result<Verified<X>, VerifyError> {
+        let rules = self.rules_for(token)?;
+        let verified = match rules.check(token) {
+            Ok(verified) => verified,
+            Err(Refused {
+                error,
+                missing: Some(kid),
+            }) => match rules.keys.refresh_for(&kid).await {
+                Refresh::Changed => rules.check(token).map_err(|refused| refused.error)?,
+                Refresh::Unchanged => return Err(error),
+                Refresh::Failed => return Err(VerifyError::KeysUnavailable),
+            },
+            Err(refused) => return Err(refused.error),
+        };
+        rules.ask_hooks(&verified).await?;
+        Ok(verified)
+    }
+
+    fn rules_for(&self, token: &str) -> Result<&Rules<X>, VerifyError> {
+        if let [only] = &*self.0 {
+            return Ok(only);
+        }
+        if token.len() > rules::MAX_TOKEN {
             return Err(VerifyError::TooLong);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(VerifyError::Malformed)?;
-        let header = Header::parse(&decode(header)?)?;
-        let payload = decode(payload)?;
-        let signature = decode(signature)?;
-        let keys = self.rules.keys.snapshot();
-        if keys.is_empty() {
-            return Err(VerifyError::KeysUnavailable);
-        }
-        let kid = header.kid.as_deref().ok_or(VerifyError::UnknownKey)?;
-        let key = keys.find(kid).ok_or(VerifyError::UnknownKey)?;
-        if !key.is_for(&header.alg) {
-            return Err(VerifyError::AlgorithmMismatch);
-        }
-        if !header.is_access_token() {
-            return Err(VerifyError::WrongType);
-        }
-        if !key.verifies(signed.as_bytes(), &signature) {
-            return Err(VerifyError::BadSignature);
-        }
-        self.believe(&payload, key.kid())
-    }
-
-    /// Checks the claims of a payload that is known to be the issuer's.
-    fn believe(&self, payload: &[u8], kid: &Kid) -> Result<Verified<X>, VerifyError> {
-        let rules = &*self.rules;
-        let claims = Claims::parse(payload)?;
-        if claims.issuer()? != rules.issuer.as_str() {
-            return Err(VerifyError::WrongIssuer);
-        }
-        if !claims.is_for(rules.audience.as_str())? {
-            return Err(VerifyError::WrongAudience);
-        }
-        let (issued_at, expires_at) = rules.check_times(&claims)?;
-        Ok(Verified {
-            subject: claims.subject()?,
-            token_id: claims.token_id()?,
-            client_id: claims.client_id()?,
-            scopes: claims.scopes()?,
-            roles: claims.roles()?,
-            issued_at,
-            expires_at,
-            kid: kid.clone(),
-            extra: serde_json::from_slice(payload).map_err(|_| VerifyError::BadExtra)?,
-        })
+        let mut parts = token.split('.');
+        let payload = parts.nth(1).ok_or(VerifyError::Malformed)?;
+        let payload = URL_SAFE_NO_PAD.decode(payload);
+        let issuer = issuer_of(&payload.map_err(|_| VerifyError::Malformed)?)?;
+        let mut all = self.0.iter();
+        all.find(|rules| rules.issuer.as_str() == issuer)
+            .map(|rules| &**rules)
+            .ok_or(VerifyError::WrongIssuer)
     }
 }
 
-impl Rules {
-    fn check_times(
-        &self,
-        claims: &Claims,
-    ) -> Result<(OffsetDateTime, OffsetDateTime), VerifyError> {
-        let now = self.clock.now();
-        let (issued_at, expires_at) = (claims.issued_at()?, claims.expires_at()?);
-        // Not added to the token's own time, which may be the calendar's last.
-        if now - self.leeway >= expires_at {
-            return Err(VerifyError::Expired);
-        }
-        if expires_at <= issued_at {
-            return Err(VerifyError::BadClaim("exp"));
-        }
-        if expires_at - issued_at > self.max_life {
-            return Err(VerifyError::LivesTooLong);
-        }
-        let begins_at = claims.not_before()?.unwrap_or(issued_at).max(issued_at);
-        if begins_at - self.leeway > now {
-            return Err(VerifyError::NotYetValid);
-        }
-        Ok((issued_at, expires_at))
+impl<X> Clone for Verifier<X> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
-}
-
-/// Base64url without padding and without stray bits: one text for one signature.
-fn decode(part: &str) -> Result<Vec<u8>, VerifyError> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| VerifyError::Malformed)
 }
 
 impl<X> fmt::Debug for Verifier<X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let issuers = self.0.iter().map(|rules| &rules.issuer);
         f.debug_struct("Verifier")
-            .field("issuer", &self.rules.issuer)
-            .field("audience", &self.rules.audience)
+            .field("issuers", &issuers.collect::<Vec<_>>())
             .finish_non_exhaustive()
-    }
-}
-
-/// Rules that can only become narrower.
-#[must_use = "a verifier is made by `build`"]
-pub struct VerifierBuilder<X> {
-    rules: Rules,
-    extra: PhantomData<fn() -> X>,
-}
-
-impl<X: DeserializeOwned> VerifierBuilder<X> {
-    /// How far the clocks of issuer and verifier may differ; at most five minutes.
-    pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.rules.leeway = leeway.min(MAX_LEEWAY);
-        self
-    }
-
-    /// The longest life that a token may have; at most a day.
-    pub fn max_life(mut self, life: Ttl) -> Self {
-        self.rules.max_life = self.rules.max_life.min(life.get());
-        self
-    }
-
-    /// Another clock than the operating system's.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.rules.clock = clock;
-        self
-    }
-
-    /// Makes the verifier.
-    pub fn build(self) -> Verifier<X> {
-        Verifier {
-            rules: Arc::new(self.rules),
-            extra: PhantomData,
-        }
     }
 }

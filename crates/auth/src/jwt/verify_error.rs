@@ -39,6 +39,12 @@ pub enum VerifyError {
     /// It lives longer than any token of ours.
     #[error("The token's life is longer than allowed")]
     LivesTooLong,
+    /// It was made longer ago than is allowed here.
+    #[error("The token is too old")]
+    TooOld,
+    /// It was revoked before its time.
+    #[error("The token was revoked")]
+    Revoked,
     /// A claim that has to be there is not.
     #[error("The token lacks the claim {0}")]
     MissingClaim(&'static str),
@@ -51,22 +57,43 @@ pub enum VerifyError {
     /// There are no keys to verify with just now. Not the token's fault: a 503, never a 401.
     #[error("There are no keys to verify tokens with")]
     KeysUnavailable,
+    /// Whether the token was revoked cannot be told just now. A 503, never a 401.
+    #[error("Whether the token was revoked cannot be told")]
+    RevocationUnavailable,
 }
+
+/// How long to wait before asking again, in seconds, where the fault is on the verifying side:
+/// the first attempts to mend it come within this time.
+const RETRY_AFTER: u32 = 5;
 
 impl VerifyError {
     /// The HTTP status: 401, or 503 where the fault is on the verifying side.
     pub const fn status(self) -> u16 {
         match self {
-            Self::KeysUnavailable => 503,
+            Self::KeysUnavailable | Self::RevocationUnavailable => 503,
             _ => 401,
+        }
+    }
+
+    /// The seconds for `Retry-After`, with a 503.
+    pub const fn retry_after(self) -> Option<u32> {
+        match self.status() {
+            503 => Some(RETRY_AFTER),
+            _ => None,
         }
     }
 
     /// The challenge of RFC 6750 section 3.
     pub fn www_authenticate(self, realm: &str) -> String {
-        let realm: String = realm.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
+        let realm = quoted(realm);
         format!("Bearer realm=\"{realm}\", error=\"invalid_token\", error_description=\"{self}\"")
     }
+}
+
+/// What of a text may stand in a quoted string of a header.
+pub(super) fn quoted(text: &str) -> String {
+    let fits = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+    text.chars().filter(fits).collect()
 }
 
 #[cfg(test)]
@@ -75,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_challenge_is_one_header_value() {
-        let challenge = VerifyError::MissingClaim("aud").www_authenticate("pass\"gate\\");
+        let challenge = VerifyError::MissingClaim("aud").www_authenticate("pass\"ga\r\nte\\é");
         assert_eq!(
             challenge,
             "Bearer realm=\"passgate\", error=\"invalid_token\", \
@@ -85,7 +112,13 @@ mod tests {
 
     #[test]
     fn a_lack_of_keys_is_not_blamed_on_the_token() {
-        assert_eq!(VerifyError::KeysUnavailable.status(), 503);
+        for ours in [
+            VerifyError::KeysUnavailable,
+            VerifyError::RevocationUnavailable,
+        ] {
+            assert_eq!((ours.status(), ours.retry_after()), (503, Some(5)));
+        }
+        assert_eq!(VerifyError::BadSignature.retry_after(), None);
         assert_eq!(VerifyError::BadSignature.status(), 401);
     }
 }

@@ -1,5 +1,6 @@
 //! Tokens made by hand, good and bad.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -11,7 +12,7 @@ use passgate_auth::jwt::{
     Verifier, VerifyError,
 };
 use passgate_domain::testing::ManualClock;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -41,19 +42,11 @@ impl Forger {
 
     pub(crate) fn sign(&self, header: &str, claims: &str) -> String {
         let der = self.key.to_pkcs8_der();
-        let (alg, key) = match self.alg {
-            Algorithm::EdDsa => (Alg::EdDSA, EncodingKey::from_ed_der(&der)),
-            Algorithm::Es256 => (Alg::ES256, EncodingKey::from_ec_der(&der)),
-            Algorithm::Rs256 => {
-                let pem = format!(
-                    "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-                    base64::engine::general_purpose::STANDARD.encode(&der[..])
-                );
-                (
-                    Alg::RS256,
-                    EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap(),
-                )
-            }
+        let alg = Alg::from_str(self.alg.as_str()).unwrap();
+        let key = match self.alg {
+            Algorithm::EdDsa => EncodingKey::from_ed_der(&der),
+            Algorithm::Es256 | Algorithm::Es384 => EncodingKey::from_ec_der(&der),
+            _ => EncodingKey::from_rsa_pem(self.key.to_pem().expose_secret().as_bytes()).unwrap(),
         };
         sign_with(alg, &key, header, claims)
     }

@@ -9,6 +9,27 @@ fn forger() -> Forger {
     Forger::new(Algorithm::EdDsa)
 }
 
+/// RFC 9864 calls it so.
+#[test]
+fn eddsa_may_be_called_ed25519() {
+    let forger = forger();
+    let token = forger.with_header(|header| header["alg"] = json!("Ed25519"));
+    assert!(forger.verify(&token).is_ok());
+    let token = forger.with_header(|header| header["alg"] = json!("Ed448"));
+    let error = forger.verify(&token).unwrap_err();
+    assert_eq!(error, VerifyError::AlgorithmMismatch);
+}
+
+#[test]
+fn escapes_in_a_header_and_in_claims_are_read() {
+    let forger = forger();
+    let kid = forger.key.kid().as_str();
+    let header = format!(r#"{{"\u0061lg":"\u0045dDSA","kid":"{kid}","typ":"at\u002bjwt"}}"#);
+    let claims = forge::claims().to_string().replace("matt", r"m\u0061tt");
+    let verified = forger.verify(&forger.sign(&header, &claims)).unwrap();
+    assert_eq!(verified.subject().as_str(), "matt");
+}
+
 #[test]
 fn critical_header_parameters_are_refused() {
     let forger = forger();

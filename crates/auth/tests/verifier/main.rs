@@ -7,8 +7,15 @@
 )]
 #![cfg(all(feature = "jwt", feature = "shared-secret"))]
 
+#[cfg(feature = "token-cache")]
+mod cache;
 mod claims;
 mod confusion;
 mod forge;
 mod form;
+mod issuers;
+mod keys;
+mod providers;
+mod refresh;
+mod revocation;
 mod times;

@@ -148,6 +148,21 @@ fn settings_of_the_builder_only_narrow() {
         widened.verify_now(&forger.control()).unwrap_err(),
         VerifyError::LivesTooLong
     );
+    let recent = |seconds| builder().max_age(Duration::from_secs(seconds)).build();
+    let made = |seconds: i64| forger.with_claims(|claims| claims["iat"] = at(-seconds));
+    assert!(recent(60).verify_now(&made(90)).is_ok());
+    assert_eq!(
+        recent(60).verify_now(&made(91)).unwrap_err(),
+        VerifyError::TooOld
+    );
+    let widened = builder()
+        .max_age(Duration::from_mins(1))
+        .max_age(Duration::MAX)
+        .build();
+    assert_eq!(
+        widened.verify_now(&made(91)).unwrap_err(),
+        VerifyError::TooOld
+    );
     // An hour of leeway is taken for five minutes.
     let lenient = builder().leeway(Duration::from_hours(1)).build();
     let expired = |seconds: i64| {

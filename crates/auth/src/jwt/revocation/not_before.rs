@@ -1,0 +1,89 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use passgate_domain::Clock;
+use time::OffsetDateTime;
+
+use super::{Full, HookError, Revocation, TokenMeta};
+use crate::jwt::Ttl;
+use crate::jwt::verifier::MAX_LEEWAY;
+
+/// Refuses a subject's tokens that were made before a moment: "log out everywhere", a password
+/// changed. Kept in this process's memory for as long as such a token could still live. Cheap to
+/// clone; clones share one list.
+#[derive(Clone)]
+pub struct NotBefore(Arc<Inner>);
+
+struct Inner {
+    capacity: usize,
+    clock: Arc<dyn Clock>,
+    moments: RwLock<HashMap<Box<str>, OffsetDateTime>>,
+}
+
+impl NotBefore {
+    /// A list of at most so many subjects, of about 100 bytes each.
+    pub fn new(capacity: usize, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner {
+            capacity,
+            clock,
+            moments: RwLock::default(),
+        }))
+    }
+
+    /// Refuses the subject's tokens whose `iat` is before `moment`. Since `iat` counts whole
+    /// seconds, a token of the moment's own second is refused too, unless the moment is whole.
+    ///
+    /// # Errors
+    /// [`Full`] if nothing could be forgotten to make room.
+    pub fn set(&self, subject: &str, moment: OffsetDateTime) -> Result<(), Full> {
+        // What was made before `moment` and lives for a day at most has ended a day later.
+        let oldest = self.0.clock.now() - Ttl::MAX - MAX_LEEWAY;
+        let mut moments = self
+            .0
+            .moments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if moments.len() >= self.0.capacity && !moments.contains_key(subject) {
+            moments.retain(|_, moment| oldest < *moment);
+            if moments.len() >= self.0.capacity {
+                return Err(Full(moments.len()));
+            }
+        }
+        let kept = moments.entry(subject.into()).or_insert(moment);
+        *kept = moment.max(*kept);
+        Ok(())
+    }
+
+    /// How many subjects it holds.
+    pub fn len(&self) -> usize {
+        let moments = self.0.moments.read();
+        moments.unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Revocation for NotBefore {
+    fn is_revoked_now(&self, token: &TokenMeta<'_>) -> Result<bool, HookError> {
+        let moments = self
+            .0
+            .moments
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let moment = moments.get(token.subject);
+        Ok(moment.is_some_and(|moment| token.issued_at < *moment))
+    }
+}
+
+impl fmt::Debug for NotBefore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotBefore")
+            .field("len", &self.len())
+            .field("capacity", &self.0.capacity)
+            .finish_non_exhaustive()
+    }
+}
