@@ -21,9 +21,13 @@ mod key_set;
 mod key_source;
 mod names;
 mod pem;
+#[cfg(feature = "jwks-http")]
+mod remote_jwks;
 mod revocation;
 #[cfg(feature = "shared-secret")]
 mod shared_secret;
+#[cfg(feature = "test-util")]
+pub(crate) mod test_util;
 mod text;
 mod verified;
 mod verifier;
@@ -37,6 +41,8 @@ pub use key_ring::{JwksDocument, KeyRing};
 pub use key_set::{KeySet, Skipped};
 pub use key_source::{BoxFuture, KeySource, Refresh};
 pub use names::{Audience, InvalidName, InvalidTtl, IssuerId, Kid, Subject, Ttl};
+#[cfg(feature = "jwks-http")]
+pub use remote_jwks::{JwksError, JwksStatus, RemoteJwks, RemoteJwksBuilder};
 pub use revocation::{DenyList, Full, HookError, NotBefore, OnHookError, Revocation, TokenMeta};
 #[cfg(feature = "shared-secret")]
 pub use shared_secret::{SharedSecret, ShortSecret};

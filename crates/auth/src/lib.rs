@@ -1,7 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "actix")]
+pub mod actix;
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "flows")]
 pub mod flows;
+#[cfg(any(feature = "actix", feature = "axum"))]
+mod http;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 #[cfg(feature = "password")]
@@ -12,3 +18,9 @@ pub mod refresh;
 pub mod seal;
 
 pub use passgate_domain as domain;
+
+/// Tokens, good and bad, for tests of services that check them.
+#[cfg(feature = "test-util")]
+pub mod test_util {
+    pub use crate::jwt::test_util::{FixedClock, TestIssuer, TestToken};
+}

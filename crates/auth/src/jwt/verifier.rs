@@ -97,6 +97,12 @@ impl<X: DeserializeOwned> Verifier<X> {
         Ok(verified)
     }
 
+    /// Whether both are the same verifier, not only an equal one.
+    #[cfg(any(feature = "actix", feature = "axum"))]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     fn rules_for(&self, token: &str) -> Result<&Rules<X>, VerifyError> {
         if let [only] = &*self.0 {
             return Ok(only);

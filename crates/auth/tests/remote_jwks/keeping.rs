@@ -1,0 +1,260 @@
+//! How keys are kept fresh, in time that is moved by hand.
+
+use std::time::Duration;
+
+use passgate_auth::jwt::{KeySource, NoExtra, RemoteJwks, Verifier, VerifyError};
+use passgate_auth::test_util::TestIssuer;
+
+use crate::server::{Answer, Server};
+use crate::time::{Paused, until};
+
+const ISSUER: &str = "https://id.test";
+
+fn issuer() -> TestIssuer {
+    TestIssuer::new(ISSUER, "orders")
+}
+
+fn jwks(issuers: &[&TestIssuer]) -> String {
+    let keys = issuers.iter().map(|issuer| {
+        let body = issuer.key_ring().jwks().body().to_owned();
+        let inner = body.strip_prefix("{\"keys\":[").unwrap();
+        inner.strip_suffix("]}").unwrap().to_owned()
+    });
+    format!("{{\"keys\":[{}]}}", keys.collect::<Vec<_>>().join(","))
+}
+
+fn json(issuers: &[&TestIssuer]) -> Answer {
+    Answer::Json(jwks(issuers), "")
+}
+
+fn verifier(keys: &RemoteJwks) -> Verifier<NoExtra> {
+    Verifier::new(
+        passgate_auth::jwt::IssuerId::parse(ISSUER).unwrap(),
+        passgate_auth::jwt::Audience::parse("orders").unwrap(),
+        keys.clone(),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_fetched_again_every_ten_minutes() {
+    let time = Paused::start();
+    let (old, new) = (issuer(), issuer());
+    let server = Server::start(json(&[&old]));
+    let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    server.set(json(&[&new]));
+    time.advance(Duration::from_mins(9)).await;
+    assert_eq!(server.asked(), 1);
+    time.advance(Duration::from_mins(1)).await;
+    until(|| server.asked() == 2 && keys.status().age == Some(Duration::ZERO)).await;
+    // A key that is gone from the set verifies nothing.
+    let verifier = verifier(&keys);
+    until(|| verifier.verify_now(&new.token("matt").build()).is_ok()).await;
+    let error = verifier.verify_now(&old.token("matt").build()).unwrap_err();
+    assert_eq!(error, VerifyError::UnknownKey);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuers_cache_control_says_when() {
+    let time = Paused::start();
+    let answer = Answer::Json(jwks(&[&issuer()]), "cache-control: max-age=1800\r\n");
+    let server = Server::start(answer);
+    let _keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    time.advance(Duration::from_secs(1799)).await;
+    assert_eq!(server.asked(), 1);
+    time.advance(Duration::from_secs(1)).await;
+    until(|| server.asked() == 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_did_not_change_stay_the_same_snapshot() {
+    let time = Paused::start();
+    let issuer = issuer();
+    for answer in [json(&[&issuer]), Answer::Tagged(jwks(&[&issuer]), "\"v1\"")] {
+        let server = Server::start(answer);
+        let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+        let builder = Verifier::<NoExtra>::builder(
+            passgate_auth::jwt::IssuerId::parse(ISSUER).unwrap(),
+            passgate_auth::jwt::Audience::parse("orders").unwrap(),
+            keys.clone(),
+        );
+        #[cfg(feature = "token-cache")]
+        let builder = builder.cache(8);
+        let verifier = builder.build();
+        let token = issuer.token("matt").build();
+        let before = verifier.verify_now(&token).unwrap().subject().clone();
+        time.advance(Duration::from_mins(10)).await;
+        until(|| server.asked() == 2 && keys.status().age == Some(Duration::ZERO)).await;
+        let after = verifier.verify_now(&token).unwrap().subject().clone();
+        let kept = std::ptr::eq(before.as_str(), after.as_str());
+        assert_eq!(kept, cfg!(feature = "token-cache"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_down_for_an_hour_is_not_noticed_by_tokens_of_known_keys() {
+    let time = Paused::start();
+    let issuer = issuer();
+    let server = Server::start(json(&[&issuer]));
+    let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    let verifier = verifier(&keys);
+    server.set(Answer::Close);
+    let unknown = TestIssuer::new(ISSUER, "orders");
+    for minute in 1..=60 {
+        time.advance(Duration::from_mins(1)).await;
+        let good = issuer.token("matt").build();
+        assert!(verifier.verify(&good).await.is_ok(), "minute {minute}");
+        let error = verifier.verify(&unknown.token("eve").build()).await;
+        // Before the first fetch that fails, the set is as good as new.
+        if minute > 10 {
+            assert_eq!(error.unwrap_err().status(), 503, "minute {minute}");
+        }
+    }
+    assert!(keys.status().error.is_some());
+    // It is back: the next attempt, a minute later at most, finds it.
+    server.set(json(&[&issuer, &unknown]));
+    time.advance(Duration::from_mins(1)).await;
+    until(|| keys.status().error.is_none()).await;
+    let token = unknown.token("matt").build();
+    assert!(verifier.verify(&token).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_nobody_confirmed_for_a_day_are_used_no_more() {
+    let time = Paused::start();
+    let issuer = issuer();
+    let server = Server::start(json(&[&issuer]));
+    let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    let verifier = verifier(&keys);
+    server.set(Answer::Status(500));
+    let token = issuer.token("matt").build();
+    time.jump(Duration::from_hours(24)).await;
+    assert!(verifier.verify_now(&token).is_ok());
+    time.jump(Duration::from_secs(1)).await;
+    let error = verifier.verify_now(&token).unwrap_err();
+    assert_eq!(error, VerifyError::KeysUnavailable);
+    assert_eq!(verifier.verify(&token).await.unwrap_err().status(), 503);
+    assert_eq!(keys.status().keys, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_is_found_by_the_first_token_and_once_in_half_a_minute() {
+    let time = Paused::start();
+    let (old, new, newer) = (issuer(), issuer(), issuer());
+    let server = Server::start(json(&[&old]));
+    let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    let verifier = verifier(&keys);
+    server.set(json(&[&old, &new]));
+    assert!(verifier.verify(&new.token("matt").build()).await.is_ok());
+    assert_eq!(server.asked(), 2);
+    server.set(json(&[&old, &new, &newer]));
+    let token = newer.token("matt").build();
+    let error = verifier.verify(&token).await.unwrap_err();
+    assert_eq!((error, server.asked()), (VerifyError::UnknownKey, 2));
+    time.advance(Duration::from_secs(30)).await;
+    assert!(verifier.verify(&token).await.is_ok());
+    assert_eq!(server.asked(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_token_again_and_again_uses_up_no_fetches() {
+    let time = Paused::start();
+    let (good, evil) = (issuer(), issuer());
+    let server = Server::start(json(&[&good]));
+    let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    let verifier = verifier(&keys);
+    let bad = evil.token("eve").build();
+    for _ in 0..4 {
+        let error = verifier.verify(&bad).await.unwrap_err();
+        assert_eq!(error, VerifyError::UnknownKey);
+        time.advance(Duration::from_mins(1)).await;
+    }
+    assert_eq!(server.asked(), 2);
+    time.advance(Duration::from_mins(1)).await;
+    assert!(verifier.verify(&bad).await.is_err());
+    assert_eq!(server.asked(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_server_keys_from_a_file_verify() {
+    let _time = Paused::start();
+    let issuer = issuer();
+    let server = Server::start(Answer::Close);
+    let keys = RemoteJwks::builder(&server.url())
+        .bootstrap(issuer.keys())
+        .start_lazy()
+        .unwrap();
+    let verifier = verifier(&keys);
+    assert!(verifier.verify_now(&issuer.token("matt").build()).is_ok());
+    until(|| keys.status().error.is_some()).await;
+    assert!(verifier.verify_now(&issuer.token("matt").build()).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lazy_start_serves_503_until_there_are_keys() {
+    let time = Paused::start();
+    let issuer = issuer();
+    let server = Server::start(Answer::Status(503));
+    let keys = RemoteJwks::builder(&server.url()).start_lazy().unwrap();
+    let verifier = verifier(&keys);
+    let token = issuer.token("matt").build();
+    // Joins the fetch that is under way.
+    let error = verifier.verify(&token).await.unwrap_err();
+    assert_eq!(error, VerifyError::KeysUnavailable);
+    server.set(json(&[&issuer]));
+    time.advance(Duration::from_secs(1)).await;
+    until(|| verifier.verify_now(&token).is_ok()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_without_usable_keys_does_not_replace_the_one_held() {
+    let time = Paused::start();
+    let issuer = issuer();
+    let server = Server::start(json(&[&issuer]));
+    let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    for bad in [
+        Answer::Json("{\"keys\":[]}".to_owned(), ""),
+        Answer::Big(1 << 20, false),
+    ] {
+        server.set(bad);
+        let asked = server.asked();
+        time.advance(Duration::from_mins(10)).await;
+        until(|| server.asked() > asked && keys.status().error.is_some()).await;
+        assert_eq!(keys.snapshot().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_last_clone_is_dropped_the_fetching_stops() {
+    let time = Paused::start();
+    let server = Server::start(json(&[&issuer()]));
+    let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    let clone = keys.clone();
+    drop(keys);
+    time.advance(Duration::from_mins(10)).await;
+    until(|| server.asked() == 2).await;
+    drop(clone);
+    for _ in 0..3 {
+        time.advance(Duration::from_mins(10)).await;
+    }
+    assert_eq!(server.asked(), 2);
+}
+
+/// The fetch belongs to everybody who waits for it, not to the request that was first.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_goes_away_does_not_take_the_fetch_with_it() {
+    let _time = Paused::start();
+    let (old, new) = (issuer(), issuer());
+    let server = Server::start(json(&[&old]));
+    let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    let verifier = verifier(&keys);
+    server.set(Answer::Late(jwks(&[&new]), Duration::from_millis(200)));
+    let token = new.token("matt").build();
+    let first = tokio::spawn({
+        let (verifier, token) = (verifier.clone(), token.clone());
+        async move { verifier.verify(&token).await.map(drop) }
+    });
+    until(|| server.asked() == 2).await;
+    first.abort();
+    assert!(verifier.verify(&token).await.is_ok());
+    assert_eq!(server.asked(), 2);
+}
