@@ -1,82 +1,293 @@
-//! Clients: programs that get tokens, for their users or for themselves.
+//! Clients: programs that get tokens, for their users or for themselves (RFC 6749 section 2).
+//!
+//! Every registered client is confidential: it has a secret, and proves by it who it is. Whoever
+//! gives another name only labels itself.
 
+mod id;
+mod secret;
+
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use time::OffsetDateTime;
 
-/// The longest client id, in bytes.
-pub const MAX_ID_BYTES: usize = 128;
+pub use id::{ClientId, InvalidClientId, MAX_ID_BYTES, SUBJECT_PREFIX};
+pub use secret::{ClientSecret, NewClientSecret, NoSuchSlot, SecretDigest, SecretHint, Slot};
 
-/// The name of a registered client, which stands in HTTP Basic, in URLs and in `client_id`
-/// without being encoded.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ClientId(String);
+use crate::{Patch, Scope, ScopeSet};
 
-/// The text cannot name a client.
+/// The longest name of a client, in bytes of UTF-8.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// A way to a token (RFC 6749 section 1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    /// By a user's name and password.
+    Password,
+    /// By the refresh token of a session.
+    RefreshToken,
+    /// By the client's own secret, for itself.
+    ClientCredentials,
+}
+
+/// The text names no grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a client id has 1 to {MAX_ID_BYTES} characters of A-Z a-z 0-9 . _ ~ -")]
-pub struct InvalidClientId;
+#[error("a grant is one of: password, refresh_token, client_credentials")]
+pub struct UnknownGrant;
 
-impl ClientId {
-    /// Checks a client's name: RFC 3986's unreserved characters.
-    ///
-    /// # Errors
-    /// [`InvalidClientId`] if it is empty, too long or has other characters.
-    pub fn parse(text: &str) -> Result<Self, InvalidClientId> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '~' | '-');
-        if text.is_empty() || text.len() > MAX_ID_BYTES || !text.chars().all(allowed) {
-            return Err(InvalidClientId);
+impl Grant {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Password, Self::RefreshToken, Self::ClientCredentials];
+
+    /// The `grant_type` of RFC 6749.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
         }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
-impl fmt::Display for ClientId {
+impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
-impl std::str::FromStr for ClientId {
-    type Err = InvalidClientId;
+impl std::str::FromStr for Grant {
+    type Err = UnknownGrant;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text)
+        Self::ALL
+            .into_iter()
+            .find(|grant| grant.as_str() == text)
+            .ok_or(UnknownGrant)
     }
 }
 
-impl TryFrom<String> for ClientId {
-    type Error = InvalidClientId;
+/// A registered client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its name for programs, which never changes.
+    pub id: ClientId,
+    /// What people call it.
+    pub name: Option<String>,
+    /// How it may get tokens.
+    pub grants: BTreeSet<Grant>,
+    /// What its tokens may be used for at most, its users' included.
+    pub scope: ScopeSet,
+    /// Since when it may not be used, if so.
+    pub disabled_since: Option<OffsetDateTime>,
+    /// What proves it, by slot.
+    pub secrets: Vec<ClientSecret>,
+    /// When it was registered.
+    pub created_at: OffsetDateTime,
+    /// When anything about it last changed, its secrets included.
+    pub updated_at: OffsetDateTime,
+}
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text)
+impl Client {
+    /// Whether it may be used.
+    pub fn is_enabled(&self) -> bool {
+        self.disabled_since.is_none()
+    }
+
+    /// Whether it may get tokens this way.
+    pub fn may(&self, grant: Grant) -> bool {
+        self.grants.contains(&grant)
+    }
+
+    /// What its own tokens may be used for: everything but [`Scope::PROFILE`], since a client has
+    /// no account.
+    pub fn own_scope(&self) -> ScopeSet {
+        let own = self.scope.iter();
+        own.filter(|scope| scope.as_str() != Scope::PROFILE)
+            .cloned()
+            .collect()
+    }
+
+    /// Whether a token of its own, made at this time, is still worth something: it is enabled, has
+    /// a secret and the grant, and is the one that was registered then.
+    pub fn honours(&self, issued_at: OffsetDateTime) -> bool {
+        self.is_enabled()
+            && self.may(Grant::ClientCredentials)
+            && !self.secrets.is_empty()
+            // Tokens count whole seconds.
+            && self.created_at.unix_timestamp() <= issued_at.unix_timestamp()
     }
 }
 
-impl From<ClientId> for String {
-    fn from(id: ClientId) -> Self {
-        id.0
+/// A client to be registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewClient {
+    /// Its name for programs, which must be free.
+    pub id: ClientId,
+    /// What people call it.
+    pub name: Option<String>,
+    /// How it may get tokens.
+    pub grants: BTreeSet<Grant>,
+    /// What its tokens may be used for at most.
+    pub scope: ScopeSet,
+    /// What proves it, in the first slot.
+    pub secret: NewClientSecret,
+}
+
+/// What is changed about a client.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClientChange {
+    /// What people call it.
+    pub name: Patch<String>,
+    /// How it may get tokens from now on.
+    pub grants: Option<BTreeSet<Grant>>,
+    /// What its tokens may be used for from now on.
+    pub scope: Option<ScopeSet>,
+    /// Whether it may be used from now on.
+    pub enabled: Option<bool>,
+}
+
+impl ClientChange {
+    /// The change that enables or disables.
+    pub fn enabled(enabled: bool) -> Self {
+        Self {
+            enabled: Some(enabled),
+            ..Self::default()
+        }
+    }
+
+    /// Makes the change, and names what it changed. Disabling what is disabled keeps the time.
+    pub fn apply(&self, client: &mut Client, now: OffsetDateTime) -> Vec<&'static str> {
+        let mut changed = Vec::new();
+        if let Some(name) = self.name.changed() {
+            client.name = name.cloned();
+            changed.push("name");
+        }
+        if let Some(grants) = &self.grants {
+            client.grants.clone_from(grants);
+            changed.push("grants");
+        }
+        if let Some(scope) = &self.scope {
+            client.scope = scope.clone();
+            changed.push("scope");
+        }
+        match self.enabled {
+            Some(true) if !client.is_enabled() => {
+                client.disabled_since = None;
+                changed.push("enabled");
+            }
+            Some(false) if client.is_enabled() => {
+                client.disabled_since = Some(now);
+                changed.push("disabled");
+            }
+            _ => {}
+        }
+        if !changed.is_empty() {
+            client.updated_at = now;
+        }
+        changed
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use time::Duration;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-01 12:00:00.5 UTC);
+
+    fn client() -> Client {
+        Client {
+            id: ClientId::parse("billing").unwrap(),
+            name: None,
+            grants: BTreeSet::from([Grant::ClientCredentials]),
+            scope: ScopeSet::parse("admin profile todos").unwrap(),
+            disabled_since: None,
+            secrets: vec![ClientSecret {
+                slot: Slot::First,
+                digest: SecretDigest::new([7; 32]),
+                hint: SecretHint::of("pgc_secret"),
+                created_at: NOW,
+            }],
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
 
     #[test]
-    fn a_client_id_needs_no_encoding_anywhere() {
-        for bad in ["", "a b", "a:b", "a/b", "a%b", "é", "a\n", &"a".repeat(129)] {
-            assert_eq!(ClientId::parse(bad), Err(InvalidClientId), "{bad:?}");
+    fn a_grant_is_known_by_its_name() {
+        for grant in Grant::ALL {
+            assert_eq!(grant.as_str().parse(), Ok(grant));
         }
-        for good in ["billing", "https~example.com", "a.b_c-d", "0"] {
-            assert!(ClientId::parse(good).is_ok(), "{good}");
+        assert_eq!("authorization_code".parse::<Grant>(), Err(UnknownGrant));
+    }
+
+    #[test]
+    fn a_client_has_no_account_of_its_own() {
+        assert_eq!(client().own_scope().to_string(), "admin todos");
+    }
+
+    #[test]
+    fn a_token_is_worth_nothing_without_its_client() {
+        assert!(client().honours(NOW.replace_nanosecond(0).unwrap()));
+        assert!(
+            !client().honours(NOW - Duration::SECOND),
+            "another of the name"
+        );
+        let without = |change: fn(&mut Client)| {
+            let mut client = client();
+            change(&mut client);
+            client.honours(NOW)
+        };
+        assert!(!without(|client| client.disabled_since = Some(NOW)));
+        assert!(!without(|client| client.secrets.clear()));
+        assert!(!without(
+            |client| client.grants = BTreeSet::from([Grant::Password])
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn a_change_touches_what_it_names_and_nothing_else(
+            name in prop_oneof![
+                Just(Patch::Keep), Just(Patch::Clear), Just(Patch::Set("Billing".to_owned()))
+            ],
+            grants in proptest::option::of(prop::sample::subsequence(Grant::ALL.to_vec(), 0..=3)),
+            scope in proptest::option::of("[a-c]( [d-f])?"),
+            enabled in proptest::option::of(any::<bool>()),
+            was_disabled in any::<bool>(),
+        ) {
+            let mut before = client();
+            before.disabled_since = was_disabled.then_some(NOW);
+            let change = ClientChange {
+                name,
+                grants: grants.map(|grants| grants.into_iter().collect()),
+                scope: scope.map(|scope| ScopeSet::parse(&scope).unwrap()),
+                enabled,
+            };
+            let later = NOW + Duration::HOUR;
+            let mut after = before.clone();
+            let changed = change.apply(&mut after, later);
+            prop_assert_eq!(after.updated_at == later, !changed.is_empty());
+            prop_assert_eq!(after.is_enabled(), enabled.unwrap_or(!was_disabled));
+            if was_disabled && !after.is_enabled() {
+                prop_assert_eq!(after.disabled_since, Some(NOW));
+            }
+            // Again, it changes no status, and everything to what it is.
+            let again = change.apply(&mut after.clone(), later);
+            prop_assert!(!again.contains(&"enabled") && !again.contains(&"disabled"));
+            for (field, is_same) in [
+                ("name", after.name == before.name),
+                ("grants", after.grants == before.grants),
+                ("scope", after.scope == before.scope),
+            ] {
+                prop_assert!(is_same || changed.contains(&field), "{field}");
+            }
+            prop_assert_eq!((&after.id, &after.secrets), (&before.id, &before.secrets));
         }
     }
 }

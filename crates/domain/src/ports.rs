@@ -10,6 +10,8 @@
 //! The words MUST and MUST NOT are the contract; `testing::contract` checks each of them
 //! against any implementation.
 
+mod clients;
+
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -17,12 +19,17 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::audit::{Act, Deed, Event, EventFilter};
-use crate::session::{EndReason, NewSession, Rotate, Rotation, Session, SessionId};
+use crate::session::{
+    EndReason, LiveSession, NewSession, Revocation, Rotate, Rotation, Session, SessionId,
+};
 use crate::signing_key::StoredSigningKey;
 use crate::username::InvalidUsername;
 use crate::{
-    Credentials, Email, ImportedUser, NewUser, PasswordHash, User, UserChange, UserId, Username,
+    ClientId, Credentials, Email, ImportedUser, NewUser, PasswordHash, User, UserChange, UserId,
+    Username,
 };
+
+pub use clients::{AddedSecret, ClientStore, CreateClientError};
 
 /// Any error of a library below, for the log only.
 pub type Cause = Box<dyn StdError + Send + Sync>;
@@ -337,7 +344,9 @@ pub trait SessionStore: Send + Sync {
     ///
     /// If the session does not live, or its user is not active, nothing MUST change. If the
     /// client is another or asks for more than the session has, nothing MUST change, either
-    /// ([`Rotation::Mismatch`]). Otherwise: the newest generation MUST be
+    /// ([`Rotation::Mismatch`]). The session of a registered client is for this client alone, once
+    /// it has proved itself ([`Presenter::Client`](crate::session::Presenter::Client)), and while it
+    /// is enabled and the one that opened the session. Otherwise: the newest generation MUST be
     /// followed by the next; the one before it MUST change nothing but the time of use if the
     /// newest was made after `rotate.grace_since`; any other MUST end the session with
     /// [`EndReason::Reuse`], and only this is written down:
@@ -355,6 +364,20 @@ pub trait SessionStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn end_session(&self, id: SessionId, reason: EndReason, act: &Act) -> Result<bool, StoreError>;
+
+    /// Ends the session of a token that a client wants revoked:
+    /// [`Action::SessionEnded`](crate::audit::Action::SessionEnded) with [`EndReason::Revoked`].
+    /// MUST change nothing, and return [`Revocation::OtherClient`], if the session lives and belongs
+    /// to a registered client other than `client`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn revoke_session(
+        &self,
+        id: SessionId,
+        client: Option<&ClientId>,
+        act: &Act,
+    ) -> Result<Revocation, StoreError>;
 
     /// Ends every session of a user that lives, but for `keep`, and returns how many:
     /// [`Action::SessionsEnded`](crate::audit::Action::SessionsEnded).
@@ -386,8 +409,8 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`].
     fn sessions_of(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError>;
 
-    /// The user of a session that lives, if the user is active: what an access token with this
-    /// `sid` is still worth.
+    /// The user of a session that lives, if the user is active, and the client too if it is a
+    /// registered one: what an access token with this `sid` is still worth.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -396,6 +419,17 @@ pub trait SessionStore: Send + Sync {
         id: SessionId,
         now: OffsetDateTime,
     ) -> Result<Option<User>, StoreError>;
+
+    /// A session and its user, by the same rule as [`SessionStore::find_session_user`]: what a
+    /// token of either kind is still worth.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_live_session(
+        &self,
+        id: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<Option<LiveSession>, StoreError>;
 
     /// Why a session ended, for the audit log; `None` if it was not ended.
     ///

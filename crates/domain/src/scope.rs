@@ -22,6 +22,8 @@ impl Scope {
     pub const PROFILE: &'static str = "profile";
     /// Administer users, clients and keys. Only for holders of the role `admin`.
     pub const ADMIN: &'static str = "admin";
+    /// Ask what any token is worth (RFC 7662). Only for holders of the role `admin`, and clients.
+    pub const INTROSPECT: &'static str = "introspect";
 
     /// Checks one scope token.
     ///

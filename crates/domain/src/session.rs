@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{ScopeSet, User, UserId};
+use crate::{ClientId, ScopeSet, User, UserId};
 
 /// A session's name, the claim `sid` of its access tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -116,8 +116,10 @@ pub struct NewSession {
     pub id: SessionId,
     /// Whose it is.
     pub user_id: UserId,
-    /// The client that logged in.
+    /// The client that logged in: its id, or what it calls itself.
     pub client_id: String,
+    /// Whether that is a registered client, which proved itself.
+    pub of_client: bool,
     /// What its access tokens may be used for at most.
     pub scope: ScopeSet,
     /// Who logged in.
@@ -135,8 +137,10 @@ pub struct Session {
     pub id: SessionId,
     /// Whose it is.
     pub user_id: UserId,
-    /// The client that logged in.
+    /// The client that logged in: its id, or what it calls itself.
     pub client_id: String,
+    /// Whether that is a registered client, which proved itself.
+    pub of_client: bool,
     /// What its access tokens may be used for at most.
     pub scope: ScopeSet,
     /// The newest refresh token's.
@@ -197,6 +201,66 @@ impl EndReason {
     }
 }
 
+/// A session that lives, with what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSession {
+    /// The session.
+    pub session: Session,
+    /// When its newest refresh token was made.
+    pub rotated_at: OffsetDateTime,
+    /// Its user, who is active.
+    pub user: User,
+}
+
+impl LiveSession {
+    /// Whether the refresh token of a generation would be answered, by [`Rotate`]'s rules.
+    pub fn accepts(&self, generation: Generation, grace_since: OffsetDateTime) -> bool {
+        let newest = self.session.generation;
+        generation == newest || (generation.next() == Some(newest) && self.rotated_at > grace_since)
+    }
+}
+
+/// What whoever presents a token says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presenter {
+    /// Nothing.
+    Nobody,
+    /// A name that proves nothing.
+    Label(String),
+    /// A registered client, which has proved itself.
+    Client(ClientId),
+}
+
+impl Presenter {
+    /// The name it gives.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Nobody => None,
+            Self::Label(label) => Some(label),
+            Self::Client(id) => Some(id.as_str()),
+        }
+    }
+
+    /// The client that it is proved to be.
+    pub fn client(&self) -> Option<&ClientId> {
+        match self {
+            Self::Client(id) => Some(id),
+            Self::Nobody | Self::Label(_) => None,
+        }
+    }
+}
+
+/// What came of a revocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// The session has ended.
+    Ended,
+    /// There is no such session, or none any more.
+    NotAlive,
+    /// It is another client's, and lives on.
+    OtherClient,
+}
+
 /// A refresh: an authentic refresh token was presented.
 #[derive(Debug, Clone)]
 pub struct Rotate {
@@ -204,8 +268,8 @@ pub struct Rotate {
     pub id: SessionId,
     /// The token's generation.
     pub generation: Generation,
-    /// The client that presents it, if it says.
-    pub client_id: Option<String>,
+    /// Who presents it.
+    pub presenter: Presenter,
     /// What it asks for; empty means all that the session has.
     pub scope: ScopeSet,
     /// Until when the generation before the newest gets the newest again: it was made after this.

@@ -14,4 +14,4 @@ mod samples;
 
 pub use clock::ManualClock;
 pub use memory::MemoryStore;
-pub use samples::{act, new_user, signing_key};
+pub use samples::{act, new_client, new_secret, new_user, signing_key};

@@ -53,7 +53,11 @@ impl User {
         let administers = self.roles.iter().any(|role| role.as_str() == Role::ADMIN);
         [Scope::PROFILE]
             .into_iter()
-            .chain(administers.then_some(Scope::ADMIN))
+            .chain(
+                [Scope::ADMIN, Scope::INTROSPECT]
+                    .into_iter()
+                    .filter(|_| administers),
+            )
             .filter_map(|scope| Scope::parse(scope).ok())
             .collect()
     }
@@ -208,9 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn only_administrators_may_ask_for_admin() {
-        assert!(!user(&["editor"]).allowed_scopes().contains(Scope::ADMIN));
-        assert!(user(&["admin"]).allowed_scopes().contains(Scope::ADMIN));
+    fn only_administrators_may_ask_for_more_than_their_profile() {
+        assert_eq!(user(&["editor"]).allowed_scopes().to_string(), "profile");
+        assert_eq!(
+            user(&["admin"]).allowed_scopes().to_string(),
+            "admin introspect profile"
+        );
     }
 
     #[test]

@@ -7,6 +7,8 @@ use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use precis_profiles::{UsernameCaseMapped, UsernameCasePreserved};
 use thiserror::Error;
 
+use crate::client::SUBJECT_PREFIX;
+
 /// The longest username, in bytes of UTF-8: what fits the `sub` claim of common verifiers.
 pub const MAX_BYTES: usize = 255;
 
@@ -14,7 +16,8 @@ pub const MAX_BYTES: usize = 255;
 ///
 /// Both are enforced by PRECIS (RFC 8265): the display form by `UsernameCasePreserved`, the
 /// key by `UsernameCaseMapped`, so `Matt`, `matt` and full-width `ｍａｔｔ` are one name.
-/// Equality, order and hash use the key. As the RFC allows, a username is one or more parts
+/// Equality, order and hash use the key. No username begins with `client:`, as the subjects of
+/// clients do. As the RFC allows, a username is one or more parts
 /// with single spaces between them.
 ///
 /// ```
@@ -52,6 +55,9 @@ pub enum InvalidUsername {
          mixed right-to-left text are not allowed (RFC 8265)"
     )]
     Character,
+    /// It begins as the subject of a client does.
+    #[error("a username does not begin with {SUBJECT_PREFIX}, which names clients")]
+    Client,
 }
 
 impl Username {
@@ -79,6 +85,9 @@ impl Username {
         // Case mapping can lengthen a text: both forms have to fit.
         check_length(&display)?;
         check_length(&key)?;
+        if key.starts_with(SUBJECT_PREFIX) {
+            return Err(InvalidUsername::Client);
+        }
         Ok(Self { display, key })
     }
 
@@ -201,6 +210,20 @@ mod tests {
             InvalidUsername::TooLong { bytes: 256 }
         );
         assert!(Username::parse(&"a".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn no_user_can_be_taken_for_a_client() {
+        for name in ["client:billing", "Client:x", "CLIENT:", "ｃｌｉｅｎｔ：ａ"] {
+            assert_eq!(
+                Username::parse(name).unwrap_err(),
+                InvalidUsername::Client,
+                "{name}"
+            );
+        }
+        for name in ["client", "clients:billing", "a client:b"] {
+            assert!(Username::parse(name).is_ok(), "{name}");
+        }
     }
 
     proptest! {

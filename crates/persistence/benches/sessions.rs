@@ -18,7 +18,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use passgate_domain::ScopeSet;
 use passgate_domain::ports::SessionStore;
-use passgate_domain::session::{Device, Generation, Rotate, Rotation, SessionId};
+use passgate_domain::session::{Device, Generation, Presenter, Rotate, Rotation, SessionId};
 use passgate_domain::testing::act;
 use passgate_persistence::PgStore;
 use passgate_persistence::testing::TestDatabase;
@@ -94,7 +94,7 @@ impl Table {
             let rotate = Rotate {
                 id: SessionId::from_uuid(id),
                 generation: Generation::FIRST,
-                client_id: None,
+                presenter: Presenter::Nobody,
                 scope: ScopeSet::default(),
                 grace_since: now - Duration::from_secs(10),
                 idle_until: now + Duration::from_hours(14 * 24),

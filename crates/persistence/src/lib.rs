@@ -8,6 +8,7 @@
 pub mod migrations;
 
 mod audit;
+mod clients;
 mod dsn;
 mod error;
 mod import;

@@ -127,6 +127,7 @@ pub(crate) struct SessionRow {
     idle_until: OffsetDateTime,
     expires_at: OffsetDateTime,
     ended_at: Option<OffsetDateTime>,
+    of_client: bool,
 }
 
 impl SessionRow {
@@ -145,6 +146,7 @@ impl SessionRow {
             user_id: UserId::try_new(self.user_id)
                 .map_err(|cause| corrupt("user_id")(cause.into()))?,
             client_id: self.client_id,
+            of_client: self.of_client,
             scope: ScopeSet::parse(&self.scope).map_err(|cause| corrupt("scope")(cause.into()))?,
             generation: generation
                 .ok_or_else(|| corrupt("generation")("it is out of its range".into()))?,

@@ -15,6 +15,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    clients (id) {
+        id -> Text,
+        name -> Nullable<Text>,
+        grants -> Array<Text>,
+        scope -> Text,
+        disabled_at -> Nullable<Timestamptz>,
+        secret_1_sha256 -> Nullable<Bytea>,
+        secret_1_hint -> Nullable<Text>,
+        secret_1_at -> Nullable<Timestamptz>,
+        secret_2_sha256 -> Nullable<Bytea>,
+        secret_2_hint -> Nullable<Text>,
+        secret_2_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     sessions (id) {
         id -> Uuid,
         user_id -> Int8,
@@ -30,6 +48,7 @@ diesel::table! {
         expires_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         end_reason -> Nullable<Text>,
+        of_client -> Bool,
     }
 }
 

@@ -1,9 +1,25 @@
+/// A session that no registered client opened, or one whose client is still the one that did, and
+/// enabled.
+macro_rules! client_allows {
+    () => {
+        "(NOT sessions.of_client OR EXISTS (
+            SELECT FROM clients
+            WHERE clients.id = sessions.client_id AND clients.disabled_at IS NULL
+              AND clients.created_at <= sessions.created_at))"
+    };
+}
+
+mod rotate;
+
+use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use passgate_domain::audit::{Act, Action, Deed};
 use passgate_domain::ports::{SessionStore, StoreError};
-use passgate_domain::session::{EndReason, NewSession, Rotate, Rotation, Session, SessionId};
-use passgate_domain::{PasswordHash, User, UserId};
+use passgate_domain::session::{
+    EndReason, LiveSession, NewSession, Revocation, Rotate, Rotation, Session, SessionId,
+};
+use passgate_domain::{ClientId, PasswordHash, User, UserId};
 use time::OffsetDateTime;
 
 use crate::PgStore;
@@ -17,8 +33,9 @@ use crate::schema::{sessions, users};
 const OPEN: &str = "
     WITH opened AS (
         INSERT INTO sessions (id, user_id, client_id, scope, generation, rotated_at, user_agent,
-                              address, created_at, last_used_at, idle_until, expires_at)
-        SELECT $1, id, $3, $4, 1, $7, $5, $6, $7, $7, least($8, $9), $9
+                              address, created_at, last_used_at, idle_until, expires_at,
+                              of_client)
+        SELECT $1, id, $3, $4, 1, $7, $5, $6, $7, $7, least($8, $9), $9, $13
         FROM users
         WHERE id = $2 AND disabled_at IS NULL AND password_hash = $10
         FOR SHARE
@@ -26,51 +43,6 @@ const OPEN: &str = "
     INSERT INTO audit_events (at, action, actor, user_id, target, detail, address, request_id)
     SELECT $7, 'logged_in', 'user:' || user_id, user_id, id, client_id, $11, $12
     FROM opened";
-
-/// The newest generation, or the one before it within the grace.
-macro_rules! good {
-    () => {
-        "(generation = $2 OR (generation = $2 + 1 AND rotated_at > $3))"
-    };
-}
-
-/// One statement: of refreshes at the same moment each sees what the one before it made of the
-/// row, because PostgreSQL evaluates it again on the row's newest version.
-const ROTATE: &str = concat!(
-    "
-    WITH rotated AS (
-    UPDATE sessions SET
-        generation   = CASE WHEN generation = $2 THEN generation + 1 ELSE generation END,
-        rotated_at   = CASE WHEN generation = $2 THEN $4 ELSE rotated_at END,
-        last_used_at = CASE WHEN ",
-    good!(),
-    " THEN $4 ELSE last_used_at END,
-        idle_until   = CASE WHEN ",
-    good!(),
-    " THEN least($5, expires_at) ELSE idle_until END,
-        user_agent   = CASE WHEN ",
-    good!(),
-    " THEN $6 ELSE user_agent END,
-        address      = CASE WHEN ",
-    good!(),
-    " THEN $7 ELSE address END,
-        ended_at     = CASE WHEN ",
-    good!(),
-    " THEN NULL ELSE $4 END,
-        end_reason   = CASE WHEN ",
-    good!(),
-    " THEN NULL ELSE 'reuse' END
-    WHERE id = $1 AND ended_at IS NULL AND idle_until > $4 AND expires_at > $4
-      AND client_id = coalesce($8, client_id)
-      AND string_to_array($9, ' ') <@ string_to_array(scope, ' ')
-      AND EXISTS (SELECT FROM users WHERE users.id = sessions.user_id AND disabled_at IS NULL)
-    RETURNING *),
-    written AS (
-        INSERT INTO audit_events (at, action, actor, user_id, target, address, request_id)
-        SELECT $4, 'refresh_token_reused', $10, user_id, id, $11, $12
-        FROM rotated WHERE ended_at IS NOT NULL)
-    SELECT * FROM rotated"
-);
 
 /// Ends every session of a user that lives, but for one, in its caller's transaction.
 pub(crate) fn end_all(
@@ -92,6 +64,50 @@ pub(crate) fn end_all(
             sessions::end_reason.eq(reason.as_str()),
         ))
         .execute(connection)
+}
+
+/// Who ends a session.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    /// Somebody who may end any.
+    Anybody,
+    /// Whoever holds its token, which is for nobody else if a registered client opened it.
+    Client(Option<&'a ClientId>),
+}
+
+/// Ends one session that lives, in its caller's transaction.
+fn end_one(
+    connection: &mut PgConnection,
+    id: SessionId,
+    by: By<'_>,
+    reason: EndReason,
+    act: &Act,
+) -> Result<bool, PgError> {
+    let (may_end_any, client) = match by {
+        By::Anybody => (true, None),
+        By::Client(client) => (false, client),
+    };
+    // No client has the empty id.
+    let client = client.map_or("", ClientId::as_str);
+    let may = may_end_any
+        .into_sql::<Bool>()
+        .or(sessions::of_client.eq(false))
+        .or(sessions::client_id.eq(client));
+    let of: Option<i64> = diesel::update(sessions::table.find(id.as_uuid()))
+        .filter(lives(act.at))
+        .filter(may)
+        .set((
+            sessions::ended_at.eq(act.at),
+            sessions::end_reason.eq(reason.as_str()),
+        ))
+        .returning(sessions::user_id)
+        .get_result(connection)
+        .optional()?;
+    let Some(of) = of else { return Ok(false) };
+    let mut deed = Deed::new(Action::SessionEnded).target(&id);
+    deed.user = UserId::try_new(of).ok();
+    audit::write(connection, &deed.detail(reason.as_str()), act)?;
+    Ok(true)
 }
 
 /// Removes by primary key, so that a batch locks as many rows as it removes. Those that ended or
@@ -154,6 +170,7 @@ impl SessionStore for PgStore {
                 .bind::<Text, _>(credential.expose())
                 .bind::<Nullable<Text>, _>(&act.address)
                 .bind::<Nullable<Text>, _>(&act.request_id)
+                .bind::<Bool, _>(session.of_client)
                 .execute(connection)?;
             Ok(opened)
         });
@@ -161,44 +178,7 @@ impl SessionStore for PgStore {
     }
 
     fn rotate_session(&self, rotate: &Rotate, act: &Act) -> Result<Rotation, StoreError> {
-        let rotation = self.with(|connection| {
-            let session: Option<SessionRow> = diesel::sql_query(ROTATE)
-                .bind::<SqlUuid, _>(rotate.id.as_uuid())
-                .bind::<BigInt, _>(i64::from(rotate.generation.get()))
-                .bind::<Timestamptz, _>(rotate.grace_since)
-                .bind::<Timestamptz, _>(act.at)
-                .bind::<Timestamptz, _>(rotate.idle_until)
-                .bind::<Nullable<Text>, _>(&rotate.device.user_agent)
-                .bind::<Nullable<Text>, _>(&rotate.device.address)
-                .bind::<Nullable<Text>, _>(&rotate.client_id)
-                .bind::<Text, _>(rotate.scope.to_string())
-                .bind::<Text, _>(act.actor.to_string())
-                .bind::<Nullable<Text>, _>(&act.address)
-                .bind::<Nullable<Text>, _>(&act.request_id)
-                .get_result(connection)
-                .optional()?;
-            let Some(session) = session else {
-                return why_not(connection, rotate, act.at);
-            };
-            let session = session.into_ended_or_session()?;
-            let EndedOr::Session(session) = session else {
-                return Ok(Rotation::Reused {
-                    user_id: session.user_id(),
-                });
-            };
-            let user: Option<UserRow> = users::table
-                .find(session.user_id.get())
-                .select(UserRow::as_select())
-                .first(connection)
-                .optional()?;
-            Ok(match user {
-                Some(user) => Rotation::Rotated {
-                    session,
-                    user: user.into_user()?,
-                },
-                None => Rotation::Ended,
-            })
-        });
+        let rotation = self.with(|connection| rotate::rotate(connection, rotate, act));
         if matches!(rotation, Ok(Rotation::Reused { .. })) {
             self.note_withdrawal();
         }
@@ -207,24 +187,33 @@ impl SessionStore for PgStore {
 
     fn end_session(&self, id: SessionId, reason: EndReason, act: &Act) -> Result<bool, StoreError> {
         let ended = self.withdraw(|connection| {
-            connection.transaction(|connection| {
-                let living = sessions::table.find(id.as_uuid()).filter(lives(act.at));
-                let of: Option<i64> = diesel::update(living)
-                    .set((
-                        sessions::ended_at.eq(act.at),
-                        sessions::end_reason.eq(reason.as_str()),
-                    ))
-                    .returning(sessions::user_id)
-                    .get_result(connection)
-                    .optional()?;
-                let Some(of) = of else { return Ok(false) };
-                let mut deed = Deed::new(Action::SessionEnded).target(&id);
-                deed.user = UserId::try_new(of).ok();
-                audit::write(connection, &deed.detail(reason.as_str()), act)?;
-                Ok(true)
-            })
+            connection.transaction(|connection| end_one(connection, id, By::Anybody, reason, act))
         });
         Ok(ended?)
+    }
+
+    fn revoke_session(
+        &self,
+        id: SessionId,
+        client: Option<&ClientId>,
+        act: &Act,
+    ) -> Result<Revocation, StoreError> {
+        let revocation = self.withdraw(|connection| {
+            connection.transaction(|connection| {
+                let reason = EndReason::Revoked;
+                if end_one(connection, id, By::Client(client), reason, act)? {
+                    return Ok(Revocation::Ended);
+                }
+                let living = sessions::table.find(id.as_uuid()).filter(lives(act.at));
+                let is_anothers = diesel::select(exists(living)).get_result(connection)?;
+                Ok(if is_anothers {
+                    Revocation::OtherClient
+                } else {
+                    Revocation::NotAlive
+                })
+            })
+        });
+        Ok(revocation?)
     }
 
     fn end_sessions(
@@ -289,12 +278,45 @@ impl SessionStore for PgStore {
                 .filter(sessions::id.eq(id.as_uuid()))
                 .filter(lives(now))
                 .filter(users::disabled_at.is_null())
+                .filter(sql::<Bool>(client_allows!()))
                 .select(UserRow::as_select())
                 .first(connection)
                 .optional()?;
             Ok(row)
         })?;
         row.map(UserRow::into_user).transpose()
+    }
+
+    fn find_live_session(
+        &self,
+        id: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<Option<LiveSession>, StoreError> {
+        type Row = (SessionRow, OffsetDateTime, UserRow);
+        let row: Option<Row> = self.read(|connection| {
+            let row = sessions::table
+                .inner_join(users::table)
+                .filter(sessions::id.eq(id.as_uuid()))
+                .filter(lives(now))
+                .filter(users::disabled_at.is_null())
+                .filter(sql::<Bool>(client_allows!()))
+                .select((
+                    SessionRow::as_select(),
+                    sessions::rotated_at,
+                    UserRow::as_select(),
+                ))
+                .first(connection)
+                .optional()?;
+            Ok(row)
+        })?;
+        let Some((session, rotated_at, user)) = row else {
+            return Ok(None);
+        };
+        Ok(Some(LiveSession {
+            session: session.into_session()?,
+            rotated_at,
+            user: user.into_user()?,
+        }))
     }
 
     fn end_reason(&self, id: SessionId) -> Result<Option<EndReason>, StoreError> {
@@ -313,57 +335,5 @@ impl SessionStore for PgStore {
                 .find(|known| known.as_str() == name)
         };
         Ok(name.flatten().and_then(known))
-    }
-}
-
-/// A session that lives and was not touched does not fit what was asked.
-fn why_not(
-    connection: &mut PgConnection,
-    rotate: &Rotate,
-    now: OffsetDateTime,
-) -> Result<Rotation, PgError> {
-    let row: Option<SessionRow> = sessions::table
-        .inner_join(users::table)
-        .filter(sessions::id.eq(rotate.id.as_uuid()))
-        .filter(lives(now))
-        .filter(users::disabled_at.is_null())
-        .select(SessionRow::as_select())
-        .first(connection)
-        .optional()?;
-    let Some(session) = row.map(SessionRow::into_session).transpose()? else {
-        return Ok(Rotation::Ended);
-    };
-    let is_the_client = rotate
-        .client_id
-        .as_ref()
-        .is_none_or(|client_id| *client_id == session.client_id);
-    Ok(Rotation::Mismatch {
-        allowed: is_the_client.then_some(session.scope),
-    })
-}
-
-/// What a rotation left of a session.
-enum EndedOr {
-    Ended(UserId),
-    Session(Box<Session>),
-}
-
-impl EndedOr {
-    fn user_id(&self) -> UserId {
-        match self {
-            Self::Ended(user_id) => *user_id,
-            Self::Session(session) => session.user_id,
-        }
-    }
-}
-
-impl SessionRow {
-    fn into_ended_or_session(self) -> Result<EndedOr, StoreError> {
-        let is_ended = self.is_ended();
-        let session = self.into_session()?;
-        if is_ended {
-            return Ok(EndedOr::Ended(session.user_id));
-        }
-        Ok(EndedOr::Session(Box::new(session)))
     }
 }

@@ -1,8 +1,10 @@
 //! What somebody else wrote into our tables.
 
 use diesel::connection::SimpleConnection;
-use passgate_domain::ports::{AuditStore, SigningKeyStore, StoreError, UserQuery, UserStore};
-use passgate_domain::testing::{act, new_user, signing_key};
+use passgate_domain::ports::{
+    AuditStore, ClientStore, SigningKeyStore, StoreError, UserQuery, UserStore,
+};
+use passgate_domain::testing::{act, new_client, new_user, signing_key};
 use passgate_persistence::testing::TestDatabase;
 use time::macros::datetime;
 
@@ -50,6 +52,12 @@ fn the_database_refuses_what_no_release_of_ours_writes() {
     store
         .install_signing_key(&signing_key("k1", "EdDSA"))
         .unwrap();
+    store
+        .create_client(
+            &new_client("app", ""),
+            &act(datetime!(2026-11-01 12:00 UTC)),
+        )
+        .unwrap();
     for statement in [
         "UPDATE users SET id = 0",
         "UPDATE users SET username = ''",
@@ -59,12 +67,38 @@ fn the_database_refuses_what_no_release_of_ours_writes() {
         "UPDATE users SET roles = '{NULL}'",
         "UPDATE signing_keys SET state = 'compromised'",
         "UPDATE signing_keys SET kid = ''",
+        "UPDATE users SET username_key = 'client:app'",
+        "UPDATE clients SET id = 'passgate'",
+        "UPDATE clients SET id = 'a b'",
+        "UPDATE clients SET grants = '{implicit}'",
+        "UPDATE clients SET grants = '{NULL}'",
+        "UPDATE clients SET secret_1_at = NULL",
+        "UPDATE clients SET secret_2_hint = 'abcd'",
+        "UPDATE clients SET secret_1_sha256 = 'short'",
     ] {
         assert!(
             database.connect().batch_execute(statement).is_err(),
             "{statement}"
         );
     }
+}
+
+#[test]
+fn a_client_that_breaks_a_rule_is_named_and_not_passed_on() {
+    let database = TestDatabase::new();
+    let store = database.store();
+    let client = new_client("app", "");
+    store
+        .create_client(&client, &act(datetime!(2026-11-01 12:00 UTC)))
+        .unwrap();
+    database
+        .connect()
+        .batch_execute("UPDATE clients SET scope = 'a  b'")
+        .unwrap();
+    let error = store.find_client(&client.id).unwrap_err();
+    let said = error.to_string();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    assert_eq!(said, "table clients holds an invalid scope in row app");
 }
 
 #[test]

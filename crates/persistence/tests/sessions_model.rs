@@ -3,12 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use passgate_domain::audit::{self, EventFilter};
-use passgate_domain::ports::{AuditStore, SessionStore, UserStore};
+use passgate_domain::client::ClientChange;
+use passgate_domain::ports::{AuditStore, ClientStore, SessionStore, UserStore};
 use passgate_domain::session::{
-    Device, EndReason, Generation, NewSession, Rotate, Rotation, SessionId,
+    Device, EndReason, Generation, NewSession, Presenter, Rotate, Rotation, SessionId,
 };
-use passgate_domain::testing::{MemoryStore, act, new_user};
-use passgate_domain::{PasswordHash, ScopeSet, UserChange, UserId};
+use passgate_domain::testing::{MemoryStore, act, new_client, new_user};
+use passgate_domain::{ClientId, PasswordHash, ScopeSet, UserChange, UserId};
 use passgate_persistence::testing::TestStore;
 use proptest::prelude::*;
 use time::macros::datetime;
@@ -25,17 +26,25 @@ enum Event {
     LogIn {
         user: usize,
         with_old_password: bool,
+        by_client: bool,
     },
     /// `behind` generations before the newest, as far as the test knows.
     Refresh {
         session: usize,
         behind: u32,
-        client: Option<&'static str>,
+        presenter: Presenter,
         scope: &'static str,
     },
     Revoke {
         session: usize,
     },
+    RevokeToken {
+        session: usize,
+        by_client: bool,
+    },
+    EnableClient(bool),
+    DeleteClient,
+    RegisterClient,
     LogOutOthers {
         session: usize,
     },
@@ -60,20 +69,40 @@ enum Event {
     },
 }
 
+fn app() -> ClientId {
+    ClientId::parse("app").unwrap()
+}
+
+fn presenter() -> impl Strategy<Value = Presenter> {
+    prop_oneof![
+        3 => Just(Presenter::Nobody),
+        2 => Just(Presenter::Label("app".to_owned())),
+        1 => Just(Presenter::Label("other".to_owned())),
+        3 => Just(Presenter::Client(app())),
+    ]
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let (user, session) = (0..2_usize, 0..4_usize);
     prop_oneof![
-        3 => (user.clone(), prop::bool::weighted(0.1))
-            .prop_map(|(user, with_old_password)| Event::LogIn { user, with_old_password }),
+        3 => (user.clone(), prop::bool::weighted(0.1), any::<bool>())
+            .prop_map(|(user, with_old_password, by_client)| Event::LogIn {
+                user, with_old_password, by_client
+            }),
         10 => (
             session.clone(),
             prop_oneof![4 => Just(0), 3 => Just(1), 1 => Just(2), 1 => Just(u32::MAX)],
-            prop_oneof![3 => Just(None), 3 => Just(Some("app")), 1 => Just(Some("other"))],
+            presenter(),
             prop_oneof![4 => Just(""), 2 => Just("profile"), 1 => Just("admin")],
         )
-            .prop_map(|(session, behind, client, scope)| Event::Refresh {
-                session, behind, client, scope
+            .prop_map(|(session, behind, presenter, scope)| Event::Refresh {
+                session, behind, presenter, scope
             }),
+        1 => (session.clone(), any::<bool>())
+            .prop_map(|(session, by_client)| Event::RevokeToken { session, by_client }),
+        2 => any::<bool>().prop_map(Event::EnableClient),
+        1 => Just(Event::DeleteClient),
+        2 => Just(Event::RegisterClient),
         1 => session.clone().prop_map(|session| Event::Revoke { session }),
         1 => session.clone().prop_map(|session| Event::LogOutOthers { session }),
         1 => user.clone().prop_map(|user| Event::Disable { user }),
@@ -102,7 +131,7 @@ impl Script {
     }
 }
 
-fn play<S: UserStore + SessionStore + AuditStore>(
+fn play<S: UserStore + SessionStore + ClientStore + AuditStore>(
     store: &S,
     events: &[Event],
     names: &[SessionId],
@@ -142,7 +171,7 @@ fn play<S: UserStore + SessionStore + AuditStore>(
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: one arm an event")]
-fn step<S: UserStore + SessionStore>(
+fn step<S: UserStore + SessionStore + ClientStore>(
     store: &S,
     event: &Event,
     script: &mut Script,
@@ -154,6 +183,7 @@ fn step<S: UserStore + SessionStore>(
         Event::LogIn {
             user,
             with_old_password,
+            by_client,
         } => {
             let hash = if with_old_password {
                 "$sample$old"
@@ -164,6 +194,7 @@ fn step<S: UserStore + SessionStore>(
                 id: *names.next().unwrap(),
                 user_id: users[user],
                 client_id: "app".to_owned(),
+                of_client: by_client,
                 scope: ScopeSet::parse("profile").unwrap(),
                 device: Device::new(Some("agent"), None),
                 idle_until: now + IDLE,
@@ -180,7 +211,7 @@ fn step<S: UserStore + SessionStore>(
         Event::Refresh {
             session,
             behind,
-            client,
+            ref presenter,
             scope,
         } => {
             let Some((id, _, newest)) = script.sessions.get_mut(session) else {
@@ -189,7 +220,7 @@ fn step<S: UserStore + SessionStore>(
             let rotate = Rotate {
                 id: *id,
                 generation: Generation::new(newest.saturating_sub(behind).max(1)).unwrap(),
-                client_id: client.map(str::to_owned),
+                presenter: presenter.clone(),
                 scope: ScopeSet::parse(scope).unwrap(),
                 grace_since: now - GRACE,
                 idle_until: now + IDLE,
@@ -207,6 +238,20 @@ fn step<S: UserStore + SessionStore>(
                 .unwrap()
                 .to_string()
         }),
+        Event::RevokeToken { session, by_client } => with_session(script, session, |id, _| {
+            let client = by_client.then(app);
+            let revoked = store.revoke_session(id, client.as_ref(), &act(now));
+            format!("{:?}", revoked.unwrap())
+        }),
+        Event::EnableClient(enabled) => {
+            let change = ClientChange::enabled(enabled);
+            format!("{:?}", store.update_client(&app(), &change, &act(now)))
+        }
+        Event::DeleteClient => store.delete_client(&app(), &act(now)).unwrap().to_string(),
+        Event::RegisterClient => {
+            let made = store.create_client(&new_client("app", "profile"), &act(now));
+            format!("{:?}", made.map_err(|error| error.to_string()))
+        }
         Event::LogOutOthers { session } => with_session(script, session, |id, user| {
             store
                 .end_sessions(user, Some(id), EndReason::Revoked, &act(now))
@@ -267,7 +312,15 @@ fn step<S: UserStore + SessionStore>(
             let reasons: Vec<_> = script
                 .sessions
                 .iter()
-                .map(|(id, ..)| store.end_reason(*id).unwrap())
+                .map(|(id, ..)| {
+                    let reason = store.end_reason(*id).unwrap();
+                    let user = store.find_session_user(*id, script.now).unwrap();
+                    (
+                        reason,
+                        user,
+                        store.find_live_session(*id, script.now).unwrap(),
+                    )
+                })
                 .collect();
             format!(
                 "{:?} {:?} {reasons:?}",

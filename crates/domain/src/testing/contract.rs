@@ -9,6 +9,8 @@
 
 pub mod audit;
 pub mod changes;
+pub mod client_sessions;
+pub mod clients;
 pub mod keys;
 pub mod listing;
 pub mod sessions;
@@ -21,7 +23,8 @@ const NOW: OffsetDateTime = datetime!(2026-11-01 12:00:00.123_456 UTC);
 const LATER: OffsetDateTime = datetime!(2026-11-01 13:00:00.654_321 UTC);
 
 /// Makes one `#[test]` of every rule of the contract. The argument makes a fresh, empty store:
-/// anything that dereferences to a `UserStore + SigningKeyStore + SessionStore + AuditStore`.
+/// anything that dereferences to a
+/// `UserStore + SigningKeyStore + SessionStore + ClientStore + AuditStore`.
 #[macro_export]
 macro_rules! store_contract {
     ($make:expr) => {
@@ -64,6 +67,25 @@ macro_rules! store_contract {
             what_changes_an_account_is_written_down
             what_changes_nothing_is_not_written_down
             what_begins_and_ends_a_session_is_written_down
+        );
+        $crate::store_contract!(@rules clients $make;
+            a_registered_client_is_read_back_as_it_was_made
+            a_client_id_is_given_once
+            of_concurrent_registrations_of_a_client_one_wins
+            clients_are_listed_by_id_and_once
+            a_client_changes_where_it_is_told_to
+            of_concurrent_changes_of_a_client_none_is_lost
+            a_client_has_two_secrets_at_most
+            of_concurrent_secrets_as_many_are_kept_as_there_is_room_for
+            a_deleted_client_is_gone
+            what_changes_a_client_is_written_down
+        );
+        $crate::store_contract!(@rules client_sessions $make;
+            a_clients_session_is_for_this_client_alone
+            a_label_proves_nothing_and_a_client_may_go_on_with_its_label
+            a_session_is_worth_as_much_as_its_client
+            a_client_of_the_same_id_does_not_inherit_sessions
+            a_client_revokes_its_own_sessions_only
         );
         $crate::store_contract!(@rules keys $make;
             the_first_signing_key_of_an_algorithm_stays

@@ -1,4 +1,5 @@
 mod audit;
+mod clients;
 mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -8,6 +9,7 @@ use time::OffsetDateTime;
 
 use self::sessions::HeldSession;
 use crate::audit::{Act, Action, Deed, Event};
+use crate::client::Client;
 use crate::ports::{
     CreateUserError, ImportConflict, ImportSummary, ImportUsersError, SigningKeyStore, StoreError,
     UniqueField, UserQuery, UserStore,
@@ -15,8 +17,8 @@ use crate::ports::{
 use crate::session::{EndReason, SessionId};
 use crate::signing_key::{SigningKeyState, StoredSigningKey};
 use crate::{
-    Credentials, Email, ImportedUser, NewUser, PasswordHash, Patch, User, UserChange, UserId,
-    UserStatus, Username,
+    ClientId, Credentials, Email, ImportedUser, NewUser, PasswordHash, Patch, User, UserChange,
+    UserId, UserStatus, Username,
 };
 
 /// A store that forgets everything when dropped. It keeps the same contract as the real one.
@@ -31,6 +33,7 @@ struct State {
     last_id: i64,
     keys: Vec<StoredSigningKey>,
     sessions: BTreeMap<SessionId, HeldSession>,
+    clients: BTreeMap<ClientId, Client>,
     events: Vec<Event>,
 }
 

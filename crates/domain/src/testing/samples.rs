@@ -4,8 +4,9 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use crate::audit::{Act, Actor};
+use crate::client::{Grant, NewClient, NewClientSecret, SecretDigest, SecretHint};
 use crate::signing_key::{SigningKeyState, StoredSigningKey};
-use crate::{NewUser, PasswordHash, Username};
+use crate::{ClientId, NewUser, PasswordHash, ScopeSet, Username};
 
 /// A user to be made, with a hash that names it and verifies nothing.
 ///
@@ -22,6 +23,32 @@ pub fn new_user(username: &str) -> NewUser {
         display_name: None,
         roles: BTreeSet::new(),
         password_hash: PasswordHash::new(format!("$sample$hash of {username}")),
+    }
+}
+
+/// A client to be registered, with every grant and a secret whose digest is none.
+///
+/// # Panics
+/// If `id` or `scope` is none.
+#[expect(
+    clippy::expect_used,
+    reason = "test data: a wrong literal is the test's fault"
+)]
+pub fn new_client(id: &str, scope: &str) -> NewClient {
+    NewClient {
+        id: ClientId::parse(id).expect("a client id"),
+        name: None,
+        grants: Grant::ALL.into_iter().collect(),
+        scope: ScopeSet::parse(scope).expect("a scope"),
+        secret: new_secret(1),
+    }
+}
+
+/// A secret of a client that nobody knows.
+pub fn new_secret(byte: u8) -> NewClientSecret {
+    NewClientSecret {
+        digest: SecretDigest::new([byte; 32]),
+        hint: SecretHint::of(&format!("{byte:04}")),
     }
 }
 

@@ -20,7 +20,7 @@ fn all<S: AuditStore + ?Sized>(store: &S) -> Vec<Event> {
 }
 
 /// What was written down since the log had `known` events, the oldest first.
-fn since<S: AuditStore + ?Sized>(store: &S, known: usize) -> Vec<String> {
+pub(super) fn since<S: AuditStore + ?Sized>(store: &S, known: usize) -> Vec<String> {
     let mut events = all(store);
     events.reverse();
     let event = |event: &Event| {

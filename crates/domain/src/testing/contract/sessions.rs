@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::{LATER, NOW};
 use crate::ports::{SessionStore, UserStore};
 use crate::session::{
-    Device, EndReason, Generation, NewSession, Rotate, Rotation, Session, SessionId,
+    Device, EndReason, Generation, NewSession, Presenter, Rotate, Rotation, Session, SessionId,
 };
 use crate::testing::{act, new_user};
 use crate::{NewUser, PasswordHash, ScopeSet, User, UserChange};
@@ -24,6 +24,7 @@ pub(super) fn new_session(user: &User) -> NewSession {
         id: SessionId::random(),
         user_id: user.id,
         client_id: "app".to_owned(),
+        of_client: false,
         scope: ScopeSet::parse("admin profile").unwrap(),
         device: Device::new(Some("curl/8"), Some("192.0.2.1".to_owned())),
         idle_until: NOW + IDLE,
@@ -53,7 +54,7 @@ pub(super) fn refresh<S: SessionStore + ?Sized>(
     let rotate = Rotate {
         id,
         generation: generation(number),
-        client_id: None,
+        presenter: Presenter::Nobody,
         scope: ScopeSet::default(),
         grace_since: now - GRACE,
         idle_until: now + IDLE,
@@ -85,6 +86,7 @@ where
         id: new.id,
         user_id: user.id,
         client_id: new.client_id,
+        of_client: false,
         scope: new.scope,
         generation: Generation::FIRST,
         device: new.device,
@@ -193,7 +195,9 @@ where
             let rotate = Rotate {
                 id,
                 generation: generation(number),
-                client_id: client_id.map(str::to_owned),
+                presenter: client_id.map_or(Presenter::Nobody, |label| {
+                    Presenter::Label(label.to_owned())
+                }),
                 scope: ScopeSet::parse(scope).unwrap(),
                 grace_since: NOW - GRACE,
                 idle_until: NOW + IDLE,

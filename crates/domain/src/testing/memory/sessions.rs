@@ -3,12 +3,15 @@ use time::OffsetDateTime;
 use super::{MemoryStore, State};
 use crate::audit::{Act, Action, Actor, Deed};
 use crate::ports::{SessionStore, StoreError};
-use crate::session::{EndReason, Generation, NewSession, Rotate, Rotation, Session, SessionId};
-use crate::{PasswordHash, User, UserId};
+use crate::session::{
+    EndReason, Generation, LiveSession, NewSession, Presenter, Revocation, Rotate, Rotation,
+    Session, SessionId,
+};
+use crate::{ClientId, PasswordHash, User, UserId};
 
 #[derive(Debug)]
 pub(super) struct HeldSession {
-    session: Session,
+    pub(super) session: Session,
     rotated_at: OffsetDateTime,
     ended: Option<(EndReason, OffsetDateTime)>,
 }
@@ -41,6 +44,14 @@ impl State {
     }
 }
 
+/// Whether a session is for whoever presents its token.
+fn is_for(session: &Session, presenter: &Presenter) -> bool {
+    let is_named = presenter
+        .name()
+        .is_none_or(|name| name == session.client_id);
+    is_named && (!session.of_client || presenter.client().is_some())
+}
+
 impl SessionStore for MemoryStore {
     fn open_session(
         &self,
@@ -59,6 +70,7 @@ impl SessionStore for MemoryStore {
                 id,
                 user_id,
                 client_id,
+                of_client,
                 scope,
                 device,
                 idle_until,
@@ -68,6 +80,7 @@ impl SessionStore for MemoryStore {
                 id,
                 user_id,
                 client_id,
+                of_client,
                 scope,
                 generation: Generation::FIRST,
                 device,
@@ -99,15 +112,15 @@ impl SessionStore for MemoryStore {
             .get(&rotate.id)
             .filter(|held| held.lives(now))
             .and_then(|held| state.active_user(held.session.user_id));
+        let client_allows = state
+            .sessions
+            .get(&rotate.id)
+            .is_some_and(|held| state.client_allows(held));
         let (Some(user), Some(held)) = (user, state.sessions.get_mut(&rotate.id)) else {
             return Ok(Rotation::Ended);
         };
         let session = &mut held.session;
-        if rotate
-            .client_id
-            .as_ref()
-            .is_some_and(|client_id| *client_id != session.client_id)
-        {
+        if !client_allows || !is_for(session, &rotate.presenter) {
             return Ok(Rotation::Mismatch { allowed: None });
         }
         if !rotate.scope.is_subset(&session.scope) {
@@ -158,6 +171,30 @@ impl SessionStore for MemoryStore {
         Ok(true)
     }
 
+    fn revoke_session(
+        &self,
+        id: SessionId,
+        client: Option<&ClientId>,
+        act: &Act,
+    ) -> Result<Revocation, StoreError> {
+        let living = self
+            .state()
+            .sessions
+            .get(&id)
+            .and_then(|held| held.lives(act.at).then(|| held.session.clone()));
+        let is_anothers = |session: &Session| {
+            session.of_client && client.map(ClientId::as_str) != Some(&session.client_id)
+        };
+        if living.as_ref().is_some_and(is_anothers) {
+            return Ok(Revocation::OtherClient);
+        }
+        Ok(if self.end_session(id, EndReason::Revoked, act)? {
+            Revocation::Ended
+        } else {
+            Revocation::NotAlive
+        })
+    }
+
     fn end_sessions(
         &self,
         user: UserId,
@@ -206,9 +243,26 @@ impl SessionStore for MemoryStore {
         id: SessionId,
         now: OffsetDateTime,
     ) -> Result<Option<User>, StoreError> {
+        Ok(self.find_live_session(id, now)?.map(|live| live.user))
+    }
+
+    fn find_live_session(
+        &self,
+        id: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<Option<LiveSession>, StoreError> {
         let state = self.state();
-        let held = state.sessions.get(&id).filter(|held| held.lives(now));
-        Ok(held.and_then(|held| state.active_user(held.session.user_id)))
+        let held = state
+            .sessions
+            .get(&id)
+            .filter(|held| held.lives(now) && state.client_allows(held));
+        Ok(held.and_then(|held| {
+            Some(LiveSession {
+                session: held.session.clone(),
+                rotated_at: held.rotated_at,
+                user: state.active_user(held.session.user_id)?,
+            })
+        }))
     }
 
     fn end_reason(&self, id: SessionId) -> Result<Option<EndReason>, StoreError> {
