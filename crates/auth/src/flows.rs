@@ -4,7 +4,12 @@
 //! one hop to a thread that may block. None holds a database connection while a password is
 //! hashed: they read, hash, then write.
 
+mod authenticate;
 mod change_password;
+mod client_token;
+mod clients;
+mod holder;
+mod introspect;
 mod log_in;
 mod refresh;
 mod register;
@@ -12,10 +17,17 @@ mod revoke;
 mod signing_keys;
 mod tokens;
 
+pub use authenticate::{ClientCredentials, ClientError};
 pub use change_password::{ChangePassword, ChangePasswordError, change_password};
+pub use client_token::{ClientToken, ClientTokenError, client_token};
+pub use clients::{
+    AddSecretError, RegisterClient, RegisterClientError, add_client_secret, register_client,
+};
+pub use holder::Holder;
+pub use introspect::{IntrospectError, Introspection, Introspector, TokenKind, introspect};
 pub use log_in::{LogIn, LogInError, LoggedIn, log_in};
 pub use refresh::{Refresh, RefreshError, refresh};
 pub use register::{Register, RegisterError, register};
-pub use revoke::{Revoked, revoke};
+pub use revoke::{Revoke, RevokeError, Revoked, revoke};
 pub use signing_keys::{SigningKeysError, open_key_ring};
-pub use tokens::{Granted, InvalidLifetimes, Lifetimes, Tokens};
+pub use tokens::{ClientGranted, Granted, InvalidLifetimes, Lifetimes, Tokens};

@@ -5,6 +5,8 @@ pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
 #[cfg(feature = "flows")]
+pub mod client_secret;
+#[cfg(feature = "flows")]
 pub mod flows;
 #[cfg(any(feature = "actix", feature = "axum"))]
 mod http;

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use passgate_domain::audit::{Act, Action, Deed};
-use passgate_domain::ports::{AuditStore, SessionStore, StoreError, UserStore};
+use passgate_domain::client::Grant;
+use passgate_domain::ports::{AuditStore, ClientStore, SessionStore, StoreError, UserStore};
 use passgate_domain::session::{Device, Generation};
-use passgate_domain::token::FIRST_PARTY_CLIENT;
 use passgate_domain::{Credentials, Password, ScopeSet, User, Username};
 use thiserror::Error;
 
+use super::authenticate::{ClientCredentials, ClientError, Identified};
 use super::{Granted, Tokens};
 use crate::jwt::IssueError;
 use crate::password::{Check, PasswordError, Passwords};
@@ -21,8 +22,8 @@ pub struct LogIn {
     pub password: Password,
     /// What the token is to be used for; empty means the default scopes.
     pub scope: ScopeSet,
-    /// The client's label, if it gave one.
-    pub client_id: Option<String>,
+    /// What the client says of itself. A name that is no registered client's is a label.
+    pub client: Option<ClientCredentials>,
     /// Who is asking.
     pub device: Device,
 }
@@ -42,7 +43,10 @@ pub enum LogInError {
     /// Unknown user, wrong password or disabled user: which one is nobody's business.
     #[error("incorrect username or password")]
     Refused,
-    /// The password is right, and the user may not have these scopes.
+    /// It is not for this client. No password was looked at.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The password is right, and the user may not have these scopes, or not with this client.
     #[error("the user may not have the scope asked for; allowed is: {allowed}")]
     Scope {
         /// What may be asked for.
@@ -77,18 +81,18 @@ const TRIES: usize = 2;
 ///
 /// Whether the user is unknown, the password wrong or the account disabled, the work is the
 /// same: one read, one password check, one event, and [`LogInError::Refused`]. A name that nobody
-/// has is not written down: people type passwords there.
+/// has is not written down: people type passwords there. A registered client proves itself before.
 ///
 /// # Errors
 /// [`LogInError`].
-pub fn log_in<S: UserStore + SessionStore + AuditStore + ?Sized>(
+pub fn log_in<S: UserStore + SessionStore + ClientStore + AuditStore + ?Sized>(
     store: &S,
     passwords: &Passwords,
     tokens: &Tokens,
     command: &LogIn,
     act: &Act,
 ) -> Result<LoggedIn, LogInError> {
-    let client_id = command.client_id.as_deref().unwrap_or(FIRST_PARTY_CLIENT);
+    let client = Identified::look(store, command.client.as_ref(), act)?.using(Grant::Password)?;
     let refuse = |deed: Deed, error| {
         store.record(&deed, &act.at(tokens.now()))?;
         Err(error)
@@ -100,7 +104,7 @@ pub fn log_in<S: UserStore + SessionStore + AuditStore + ?Sized>(
             Err(deed) => return refuse(deed, LogInError::Refused),
         };
         last_seen = last_seen.on(checked.credentials.user.id);
-        let scope = match grant(&checked.credentials.user, command.scope.clone()) {
+        let scope = match grant(&checked.credentials.user, &client, &command.scope) {
             Ok(scope) => scope,
             Err(error) => return refuse(last_seen.detail("scope"), error),
         };
@@ -109,9 +113,11 @@ pub fn log_in<S: UserStore + SessionStore + AuditStore + ?Sized>(
             user,
             password_hash,
         } = checked.credentials;
-        let session = tokens.new_session(&user, client_id, &scope, command.device.clone());
+        let session = tokens.new_session(&user, &client, &scope, command.device.clone());
         if store.open_session(&session, &password_hash, &act.at(tokens.now()))? {
-            let granted = tokens.grant(user, session.id, Generation::FIRST, client_id, scope)?;
+            let first = Generation::FIRST;
+            let mut granted = tokens.grant(user, session.id, first, client.name(), scope)?;
+            granted.refresh_token = granted.refresh_token.filter(|_| client.may_refresh());
             return Ok(LoggedIn { granted, upgraded });
         }
         // Disabled, given another password or a stronger hash, since we read: look again.
@@ -151,16 +157,18 @@ fn check<S: UserStore + ?Sized>(
     })
 }
 
-fn grant(user: &User, asked: ScopeSet) -> Result<ScopeSet, LogInError> {
-    if asked.is_empty() {
-        return Ok(User::default_scopes());
-    }
-    let allowed = user.allowed_scopes();
-    if asked.is_subset(&allowed) {
-        Ok(asked)
+fn grant(user: &User, client: &Identified, asked: &ScopeSet) -> Result<ScopeSet, LogInError> {
+    let allowed = client.narrow(&user.allowed_scopes());
+    let scope = if asked.is_empty() {
+        client.narrow(&User::default_scopes())
     } else {
-        Err(LogInError::Scope { allowed })
+        asked.clone()
+    };
+    // A token that is good for nothing helps nobody.
+    if scope.is_empty() || !scope.is_subset(&allowed) {
+        return Err(LogInError::Scope { allowed });
     }
+    Ok(scope)
 }
 
 /// Moves the password to a hash of the configured cost. A user who cannot be upgraded just now,

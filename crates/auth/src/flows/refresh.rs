@@ -1,10 +1,12 @@
 use passgate_domain::audit::Act;
-use passgate_domain::ports::{SessionStore, StoreError};
+use passgate_domain::client::Grant;
+use passgate_domain::ports::{AuditStore, ClientStore, SessionStore, StoreError};
 use passgate_domain::session::{Device, Rotate, Rotation, SessionId};
 use passgate_domain::{ScopeSet, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
+use super::authenticate::{ClientCredentials, ClientError, Identified};
 use super::{Granted, Tokens};
 use crate::jwt::IssueError;
 
@@ -15,8 +17,9 @@ pub struct Refresh {
     pub refresh_token: SecretString,
     /// What the access token is to be used for; empty means all that the log-in gave.
     pub scope: ScopeSet,
-    /// The client's label, if it gave one. It has to be the one of the log-in.
-    pub client_id: Option<String>,
+    /// What the client says of itself. It has to be the one of the log-in, and to prove it if it is
+    /// a registered one.
+    pub client: Option<ClientCredentials>,
     /// Who is asking.
     pub device: Device,
 }
@@ -24,9 +27,12 @@ pub struct Refresh {
 /// Why there is no new token.
 #[derive(Debug, Error)]
 pub enum RefreshError {
-    /// The token is none of ours, or its session has ended.
-    #[error("the refresh token is invalid, expired or revoked")]
+    /// The token is none of ours, or its session has ended, or it is another client's.
+    #[error("the refresh token is invalid, expired, revoked, or another client's")]
     Invalid,
+    /// It is not for this client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The token was used up, and the session has ended because of it: somebody has a copy.
     #[error("the refresh token was used before")]
     Reused {
@@ -53,11 +59,12 @@ pub enum RefreshError {
 ///
 /// A token that we did not make costs no query. The one before the newest gets the newest again
 /// for a moment, so that a lost answer and two requests at once lose nothing; any other ends the
-/// session. Roles are read anew, and a scope that the user may not have any more is left out.
+/// session. Roles are read anew, and a scope that the user or the client may not have any more is
+/// left out.
 ///
 /// # Errors
 /// [`RefreshError`].
-pub fn refresh<S: SessionStore + ?Sized>(
+pub fn refresh<S: SessionStore + ClientStore + AuditStore + ?Sized>(
     store: &S,
     tokens: &Tokens,
     command: &Refresh,
@@ -67,16 +74,19 @@ pub fn refresh<S: SessionStore + ?Sized>(
         .refresh_tokens()
         .read(command.refresh_token.expose_secret());
     let (id, generation) = presented.ok_or(RefreshError::Invalid)?;
+    let client =
+        Identified::look(store, command.client.as_ref(), act)?.using(Grant::RefreshToken)?;
     let rotate = Rotate {
         id,
         generation,
-        client_id: command.client_id.clone(),
+        presenter: client.presenter(),
         scope: command.scope.clone(),
         grace_since: tokens.grace_since(),
         idle_until: tokens.idle_until(),
         device: command.device.clone(),
     };
-    let (session, user) = match store.rotate_session(&rotate, &act.at(tokens.now()))? {
+    let act = client.act(act).at(tokens.now());
+    let (session, user) = match store.rotate_session(&rotate, &act)? {
         Rotation::Rotated { session, user } => (session, user),
         Rotation::Reused { user_id } => {
             return Err(RefreshError::Reused {
@@ -98,7 +108,7 @@ pub fn refresh<S: SessionStore + ?Sized>(
     } else {
         &command.scope
     };
-    let may = user.allowed_scopes();
+    let may = client.narrow(&user.allowed_scopes());
     let scope = asked
         .iter()
         .filter(|scope| may.contains(scope.as_str()))

@@ -1,11 +1,24 @@
+use passgate_domain::ClientId;
 use passgate_domain::audit::Act;
-use passgate_domain::ports::{SessionStore, StoreError};
-use passgate_domain::session::{EndReason, SessionId};
-use passgate_domain::token::UserClaims;
+use passgate_domain::ports::{AuditStore, ClientStore, SessionStore, StoreError};
+use passgate_domain::session::{Revocation, SessionId};
+use passgate_domain::token::TokenClaims;
 use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
 
 use super::Tokens;
+use super::authenticate::{ClientCredentials, ClientError, Identified};
+use super::holder::client_of;
 use crate::jwt::Verifier;
+
+/// A wish that a token be good for nothing any more: RFC 7009.
+#[derive(Debug)]
+pub struct Revoke {
+    /// The token, of either kind.
+    pub token: SecretString,
+    /// Who wishes it, if it says.
+    pub client: Option<ClientCredentials>,
+}
 
 /// What a revocation did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,32 +29,72 @@ pub enum Revoked {
     Nothing,
 }
 
-/// Ends the session of a token, of either kind (RFC 7009).
+/// Why a token is as good as before.
+#[derive(Debug, Error)]
+pub enum RevokeError {
+    /// The client has to prove itself.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// It was given to another client.
+    #[error("the token was given to another client")]
+    OtherClient,
+    /// It is a client's own: it belongs to no session that could be ended.
+    #[error(
+        "a client's own token cannot be revoked: it ends when it expires, and when its client is \
+         disabled"
+    )]
+    ClientToken,
+    /// The store could not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a token belongs to.
+enum Owner {
+    Session(SessionId),
+    Client(ClientId),
+}
+
+/// Ends the session of a token, of either kind (RFC 7009). The sessions of a registered client are
+/// for this client to end; any other, for whoever holds a token of it.
 ///
 /// # Errors
-/// [`StoreError`].
-pub fn revoke<S: SessionStore + ?Sized>(
+/// [`RevokeError`].
+pub fn revoke<S: SessionStore + ClientStore + AuditStore + ?Sized>(
     store: &S,
     tokens: &Tokens,
-    verifier: &Verifier<UserClaims>,
-    token: &SecretString,
+    verifier: &Verifier<TokenClaims>,
+    command: &Revoke,
     act: &Act,
-) -> Result<Revoked, StoreError> {
+) -> Result<Revoked, RevokeError> {
+    let asking = Identified::look(store, command.client.as_ref(), act)?;
+    let client = asking.client().map(|client| &client.id);
+    let stranger = || match client {
+        Some(_) => RevokeError::OtherClient,
+        None => ClientError::Refused.into(),
+    };
+    match owner(tokens, verifier, &command.token) {
+        None => Ok(Revoked::Nothing),
+        Some(Owner::Session(session)) => {
+            match store.revoke_session(session, client, &asking.act(act))? {
+                Revocation::Ended => Ok(Revoked::Session(session)),
+                Revocation::NotAlive => Ok(Revoked::Nothing),
+                Revocation::OtherClient => Err(stranger()),
+            }
+        }
+        Some(Owner::Client(owner)) if client == Some(&owner) => Err(RevokeError::ClientToken),
+        Some(Owner::Client(_)) => Err(stranger()),
+    }
+}
+
+fn owner(tokens: &Tokens, verifier: &Verifier<TokenClaims>, token: &SecretString) -> Option<Owner> {
     let text = token.expose_secret();
-    let session = match tokens.refresh_tokens().read(text) {
-        Some((session, _)) => Some(session),
-        None => verifier
-            .verify_now(text)
-            .ok()
-            .and_then(|verified| verified.extra().sid),
-    };
-    let Some(session) = session else {
-        return Ok(Revoked::Nothing);
-    };
-    let ended = store.end_session(session, EndReason::Revoked, act)?;
-    Ok(if ended {
-        Revoked::Session(session)
-    } else {
-        Revoked::Nothing
-    })
+    if let Some((session, _)) = tokens.refresh_tokens().read(text) {
+        return Some(Owner::Session(session));
+    }
+    let token = verifier.verify_now(text).ok()?;
+    match token.extra().sid {
+        Some(session) => Some(Owner::Session(session)),
+        None => client_of(&token).map(Owner::Client),
+    }
 }

@@ -1,13 +1,15 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use passgate_domain::session::{Device, Generation, NewSession, SessionId};
-use passgate_domain::token::UserClaims;
-use passgate_domain::{Clock, ScopeSet, User};
+use passgate_domain::token::{TokenClaims, UserClaims};
+use passgate_domain::{ClientId, Clock, ScopeSet, User};
 use thiserror::Error;
 use time::OffsetDateTime;
 
+use super::authenticate::Identified;
 use crate::jwt::{Audience, IssueError, Issuer, IssuerId, Minted, Subject};
 use crate::refresh::{RefreshToken, RefreshTokens};
 
@@ -82,14 +84,23 @@ pub struct Tokens {
 pub struct Granted {
     /// The token for services.
     pub access_token: Minted,
-    /// The token for the next access token.
-    pub refresh_token: RefreshToken,
+    /// The token for the next access token, if the client may use one.
+    pub refresh_token: Option<RefreshToken>,
     /// What the access token may be used for.
     pub scope: ScopeSet,
     /// Whose they are.
     pub user: User,
     /// The session that they belong to.
     pub session: SessionId,
+}
+
+/// What a client is answered with that asked for itself.
+#[derive(Debug)]
+pub struct ClientGranted {
+    /// The token for services.
+    pub access_token: Minted,
+    /// What it may be used for.
+    pub scope: ScopeSet,
 }
 
 impl Tokens {
@@ -115,6 +126,11 @@ impl Tokens {
         self.issuer.id()
     }
 
+    /// Whom access tokens are for.
+    pub fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
     pub(super) fn now(&self) -> OffsetDateTime {
         self.clock.now()
     }
@@ -134,14 +150,15 @@ impl Tokens {
     pub(super) fn new_session(
         &self,
         user: &User,
-        client_id: &str,
+        client: &Identified,
         scope: &ScopeSet,
         device: Device,
     ) -> NewSession {
         NewSession {
             id: SessionId::random(),
             user_id: user.id,
-            client_id: client_id.to_owned(),
+            client_id: client.name().to_owned(),
+            of_client: client.client().is_some(),
             scope: scope.clone(),
             device,
             idle_until: self.idle_until(),
@@ -170,13 +187,35 @@ impl Tokens {
             .client_id(client_id)
             .extra(&claims)
             .sign()?;
-        let refresh_token = self.refresh.make(session, generation);
         Ok(Granted {
             access_token,
-            refresh_token,
+            refresh_token: Some(self.refresh.make(session, generation)),
             scope,
             user,
             session,
+        })
+    }
+}
+
+impl Tokens {
+    /// A token that is about the client itself (RFC 9068 section 2.2).
+    pub(super) fn grant_to_client(
+        &self,
+        client: &ClientId,
+        scope: ScopeSet,
+    ) -> Result<ClientGranted, IssueError> {
+        let subject = Subject::parse(&client.subject())?;
+        let access_token = self
+            .issuer
+            .access(&subject, &self.audience)
+            .scope(&scope)
+            .roles(&BTreeSet::new())
+            .client_id(client.as_str())
+            .extra(&TokenClaims::default())
+            .sign()?;
+        Ok(ClientGranted {
+            access_token,
+            scope,
         })
     }
 }

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(feature = "flows")]
 
+mod client_sessions;
+mod clients;
+mod introspect;
 mod log_in;
 mod sessions;
 mod signing_keys;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passgate_auth::flows::{
-    Granted, Lifetimes, LogIn, LogInError, LoggedIn, Refresh, RefreshError, Register, Revoked,
-    Tokens, log_in, refresh, register, revoke,
+    ClientCredentials, Granted, Lifetimes, LogIn, LogInError, LoggedIn, Refresh, RefreshError,
+    Register, Revoke, RevokeError, Revoked, Tokens, log_in, refresh, register, revoke,
 };
 use passgate_auth::jwt::{
     Algorithm, Audience, Issuer, IssuerId, KeyRing, SigningKey, Ttl, Verifier,
@@ -17,7 +17,7 @@ use passgate_domain::audit::{Act, Actor};
 use passgate_domain::ports::UserStore;
 use passgate_domain::session::Device;
 use passgate_domain::testing::{ManualClock, MemoryStore};
-use passgate_domain::token::UserClaims;
+use passgate_domain::token::{TokenClaims, UserClaims};
 use passgate_domain::{Clock, Password, PasswordHash, Role, ScopeSet, User, Username};
 use secrecy::SecretString;
 use time::OffsetDateTime;
@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,
     pub(crate) verifier: Verifier<UserClaims>,
+    /// As the server itself has it, which takes the tokens of clients too.
+    pub(crate) own_verifier: Verifier<TokenClaims>,
     pub(crate) clock: Arc<ManualClock>,
 }
 
@@ -50,6 +52,9 @@ pub(crate) fn world() -> World {
             Lifetimes::default(),
             clock.clone(),
         ),
+        own_verifier: Verifier::builder(id.clone(), audience.clone(), ring.clone())
+            .clock(clock.clone())
+            .build(),
         verifier: Verifier::builder(id, audience, ring)
             .clock(clock.clone())
             .build(),
@@ -87,11 +92,21 @@ impl World {
         password: &str,
         scope: &str,
     ) -> Result<LoggedIn, LogInError> {
+        self.log_in_with(None, username, password, scope)
+    }
+
+    pub(crate) fn log_in_with(
+        &self,
+        client: impl Into<Option<ClientCredentials>>,
+        username: &str,
+        password: &str,
+        scope: &str,
+    ) -> Result<LoggedIn, LogInError> {
         let command = LogIn {
             username: Username::parse(username).ok(),
             password: Password::parse(password).unwrap(),
             scope: ScopeSet::parse(scope).unwrap(),
-            client_id: None,
+            client: client.into(),
             device: Device::default(),
         };
         let Self {
@@ -104,26 +119,47 @@ impl World {
     }
 
     pub(crate) fn refresh(&self, token: &str, scope: &str) -> Result<Granted, RefreshError> {
+        self.refresh_with(None, token, scope)
+    }
+
+    pub(crate) fn refresh_with(
+        &self,
+        client: impl Into<Option<ClientCredentials>>,
+        token: &str,
+        scope: &str,
+    ) -> Result<Granted, RefreshError> {
         let command = Refresh {
             refresh_token: SecretString::from(token),
             scope: ScopeSet::parse(scope).unwrap(),
-            client_id: None,
+            client: client.into(),
             device: Device::default(),
         };
         refresh(&self.store, &self.tokens, &command, &self.act())
     }
 
     pub(crate) fn revoke(&self, token: &str) -> Revoked {
+        self.revoke_with(None, token).unwrap()
+    }
+
+    pub(crate) fn revoke_with(
+        &self,
+        client: impl Into<Option<ClientCredentials>>,
+        token: &str,
+    ) -> Result<Revoked, RevokeError> {
         let Self {
             store,
             tokens,
-            verifier,
+            own_verifier,
             ..
         } = self;
-        revoke(store, tokens, verifier, &token.into(), &self.act()).unwrap()
+        let command = Revoke {
+            token: token.into(),
+            client: client.into(),
+        };
+        revoke(store, tokens, own_verifier, &command, &self.act())
     }
 
-    fn act(&self) -> Act {
+    pub(crate) fn act(&self) -> Act {
         Act::new(self.clock.now(), Actor::Anonymous)
     }
 
@@ -139,4 +175,9 @@ impl World {
 
 pub(crate) fn sealing(secret: &str) -> SealingKey {
     SealingKey::from_secret(&SecretString::from(secret.repeat(8))).unwrap()
+}
+
+/// The refresh token of an answer that has one.
+pub(crate) fn refresh_token(granted: &Granted) -> &str {
+    granted.refresh_token.as_ref().unwrap().expose()
 }
