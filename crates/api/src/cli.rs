@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod clients;
 mod healthcheck;
 mod import;
 mod keys;
@@ -50,6 +51,9 @@ enum Command {
     /// Show the keys that sign tokens.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Register, show, change and remove clients.
+    #[command(subcommand)]
+    Clients(clients::Command),
     /// Show who did what, the newest first.
     Audit(audit::AuditArgs),
     /// Print the `OpenAPI` description of the HTTP interface.
@@ -106,6 +110,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate(args) => migrate(&args),
         Command::Users(command) => users::run(command),
         Command::Keys(command) => keys::run(command),
+        Command::Clients(command) => clients::run(command),
         Command::Audit(args) => audit::run(&args),
         Command::Openapi => output::line(&openapi::json()?),
         Command::Healthcheck(args) => healthcheck::run(args.listen),

@@ -3,6 +3,8 @@
 //! No `match` here has a wildcard arm: a new variant anywhere below does not compile until
 //! somebody decides its status. Causes are logged once, with the request id, and never sent.
 
+mod clients;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -13,12 +15,17 @@ use actix_web::{HttpResponse, ResponseError};
 use passgate_auth::flows::{ChangePasswordError, LogInError, RefreshError, RegisterError};
 use passgate_auth::jwt::{Forbidden, VerifyError};
 use passgate_auth::password::{PasswordError, PolicyViolations};
+use passgate_domain::client::Grant;
 use passgate_domain::ports::{Cause, StoreError, UniqueField};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// How long clients are told to wait when the database is away, in seconds.
 const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Why a token is good for nothing that has not expired.
+const SESSION_ENDED: &str =
+    "The token's session has ended, or its user or client is disabled or gone";
 
 /// A field of a request that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -56,8 +63,14 @@ pub enum ApiError {
     UnsupportedGrantType,
     /// The scope is malformed, unknown, or not the user's to have.
     InvalidScope(String),
-    /// The client's own credentials are malformed.
+    /// The client does not prove who it is.
     InvalidClient(&'static str),
+    /// The client may not get tokens this way.
+    UnauthorizedClient(Grant),
+    /// The token was given to another client.
+    OtherClientsToken,
+    /// Tokens of this kind cannot be revoked.
+    UnsupportedTokenType,
     /// The body is not what its content type says, or lacks something.
     Malformed(String),
     /// Fields that cannot be taken; all of them at once.
@@ -72,14 +85,24 @@ pub enum ApiError {
     Token(VerifyError),
     /// The token is good, and not for this.
     Forbidden(Forbidden),
-    /// The token's session has ended, or its user is gone or disabled.
+    /// The token's session has ended, or its user or client is gone or disabled.
     SessionEnded,
+    /// The token is a client's own, and the path is for users.
+    NoAccount,
     /// The caller has no such session.
     NoSuchSession,
     /// There is no such user, or none any more.
     NoSuchUser,
     /// An administrator would lock themselves out.
     OwnAccount,
+    /// There is no such client.
+    NoSuchClient,
+    /// The client has no secret in this slot.
+    NoSuchSecret,
+    /// There is a client of this id already.
+    ClientTaken,
+    /// The client has two secrets already.
+    TwoSecrets,
     /// There is nothing at this path.
     NotFound,
     /// The path has other methods.
@@ -164,7 +187,7 @@ impl ApiError {
             Self::InvalidRefreshToken => Parts::new(
                 S::BAD_REQUEST,
                 "invalid_grant",
-                "The refresh token is invalid, expired or revoked",
+                "The refresh token is invalid, expired, revoked, or another client's",
             ),
             Self::InvalidRequest(detail) => {
                 Parts::new(S::BAD_REQUEST, "invalid_request", detail.clone())
@@ -172,13 +195,29 @@ impl ApiError {
             Self::UnsupportedGrantType => Parts::new(
                 S::BAD_REQUEST,
                 "unsupported_grant_type",
-                "The grant_type must be one of: password, refresh_token",
+                "The grant_type must be one of: password, refresh_token, client_credentials",
             ),
             Self::InvalidScope(detail) => {
                 Parts::new(S::BAD_REQUEST, "invalid_scope", detail.clone())
             }
             Self::InvalidClient(detail) => Parts::new(S::UNAUTHORIZED, "invalid_client", *detail)
                 .with(header::WWW_AUTHENTICATE, "Basic realm=\"passgate\""),
+            Self::UnauthorizedClient(grant) => Parts::new(
+                S::BAD_REQUEST,
+                "unauthorized_client",
+                format!("The client may not use the grant {grant}"),
+            ),
+            Self::OtherClientsToken => Parts::new(
+                S::BAD_REQUEST,
+                "invalid_grant",
+                "The token was given to another client",
+            ),
+            Self::UnsupportedTokenType => Parts::new(
+                S::BAD_REQUEST,
+                "unsupported_token_type",
+                "A client's own token cannot be revoked: it ends when it expires, and when its \
+                 client is disabled",
+            ),
             Self::Malformed(detail) => {
                 Parts::new(S::BAD_REQUEST, "invalid_request", detail.clone())
             }
@@ -218,15 +257,14 @@ impl ApiError {
                     &error.www_authenticate("passgate"),
                 )
             }
-            Self::SessionEnded => Parts::new(
-                S::UNAUTHORIZED,
-                "invalid_token",
-                "The token's session has ended, or its user is disabled",
-            )
-            .with(
+            Self::SessionEnded => Parts::new(S::UNAUTHORIZED, "invalid_token", SESSION_ENDED).with(
                 header::WWW_AUTHENTICATE,
-                "Bearer error=\"invalid_token\", \
-                 error_description=\"The token's session has ended, or its user is disabled\"",
+                &format!("Bearer error=\"invalid_token\", error_description=\"{SESSION_ENDED}\""),
+            ),
+            Self::NoAccount => Parts::new(
+                S::FORBIDDEN,
+                "access_denied",
+                "The token is a client's own, and a client has no account",
             ),
             Self::NoSuchSession => {
                 Parts::new(S::NOT_FOUND, "invalid_request", "You have no such session")
@@ -234,6 +272,31 @@ impl ApiError {
             Self::NoSuchUser => {
                 Parts::new(S::NOT_FOUND, "invalid_request", "There is no such user")
             }
+            Self::NoSuchClient => {
+                Parts::new(S::NOT_FOUND, "invalid_request", "There is no such client")
+            }
+            Self::NoSuchSecret => Parts::new(
+                S::NOT_FOUND,
+                "invalid_request",
+                "There is no such client, or it has no secret in this slot",
+            ),
+            Self::ClientTaken => Parts {
+                errors: vec![FieldError {
+                    field: "id",
+                    code: "taken",
+                    message: "there is a client of this id already".to_owned(),
+                }],
+                ..Parts::new(
+                    S::CONFLICT,
+                    "invalid_request",
+                    "There is a client of this id already",
+                )
+            },
+            Self::TwoSecrets => Parts::new(
+                S::CONFLICT,
+                "invalid_request",
+                "The client has two secrets: remove one of them first",
+            ),
             Self::OwnAccount => Parts::new(
                 S::CONFLICT,
                 "invalid_request",
@@ -368,6 +431,7 @@ impl From<LogInError> for ApiError {
     fn from(error: LogInError) -> Self {
         match error {
             LogInError::Refused => Self::IncorrectUsernameOrPassword,
+            LogInError::Client(error) => error.into(),
             LogInError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
             LogInError::Password(error) => error.into(),
             LogInError::Issue(error) => Self::Internal(error.into()),
@@ -380,6 +444,7 @@ impl From<RefreshError> for ApiError {
     fn from(error: RefreshError) -> Self {
         match error {
             RefreshError::Invalid => Self::InvalidRefreshToken,
+            RefreshError::Client(error) => error.into(),
             RefreshError::Reused { session, user_id } => {
                 tracing::warn!(%session, %user_id, "a used refresh token came back: session ended");
                 Self::InvalidRefreshToken

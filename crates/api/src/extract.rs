@@ -4,12 +4,14 @@
 mod address;
 mod bearer;
 mod body;
+mod client;
 mod form;
 mod json;
 mod origin;
 mod query;
 
 pub use bearer::Bearer;
+pub use client::credentials;
 pub use form::Form;
 pub use json::Json;
 pub use origin::Origin;

@@ -4,6 +4,7 @@ pub mod admin;
 mod caller;
 mod fields;
 pub mod health;
+pub mod introspect;
 pub mod jwks;
 pub mod me;
 pub mod metadata;

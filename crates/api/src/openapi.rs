@@ -1,10 +1,13 @@
 //! The OpenAPI description, from the handlers' own annotations.
 
-use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
+use utoipa::openapi::security::{
+    Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
+};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
-    admin, health, jwks, me, metadata, metrics, revoke, sessions, token, users, verify, version,
+    admin, health, introspect, jwks, me, metadata, metrics, revoke, sessions, token, users, verify,
+    version,
 };
 
 /// Passgate's API.
@@ -17,6 +20,7 @@ use crate::handlers::{
     paths(
         token::token,
         revoke::revoke,
+        introspect::introspect,
         users::register,
         me::me,
         me::change_profile,
@@ -33,6 +37,13 @@ use crate::handlers::{
         admin::users::reset_password,
         admin::users::sessions,
         admin::users::end_sessions,
+        admin::clients::list,
+        admin::clients::create,
+        admin::clients::show,
+        admin::clients::change,
+        admin::clients::delete,
+        admin::clients::add_secret,
+        admin::clients::remove_secret,
         admin::audit::list,
         jwks::jwks,
         metadata::metadata,
@@ -42,7 +53,7 @@ use crate::handlers::{
         verify::verify,
         version::version,
     ),
-    modifiers(&PasswordFlow),
+    modifiers(&PasswordFlow, &ClientAuthentication),
 )]
 pub struct ApiDoc;
 
@@ -62,12 +73,29 @@ impl Modify for PasswordFlow {
         let scopes = Scopes::from_iter([
             ("profile", "read and change one's own account"),
             ("admin", "administer users, clients and keys"),
+            ("introspect", "ask what any token is worth"),
         ]);
         let flow = OAuth2::new([Flow::Password(Password::new("/token", scopes))]);
         openapi
             .components
             .get_or_insert_default()
             .add_security_scheme("password", SecurityScheme::OAuth2(flow));
+    }
+}
+
+/// How registered clients prove who they are.
+struct ClientAuthentication;
+
+impl Modify for ClientAuthentication {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let basic = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some("The id and a secret of a registered client"))
+            .build();
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("client", SecurityScheme::Http(basic));
     }
 }
 

@@ -9,21 +9,27 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::error::ApiError;
 use crate::handlers::{
-    admin, health, jwks, me, metadata, metrics, revoke, sessions, token, users, verify, version,
+    admin, health, introspect, jwks, me, metadata, metrics, revoke, sessions, token, users, verify,
+    version,
 };
 use crate::openapi::ApiDoc;
 
 /// Every path that the OpenAPI description has.
-pub const PATHS: [&str; 19] = [
+pub const PATHS: [&str; 24] = [
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/admin/audit",
+    "/admin/clients",
+    "/admin/clients/{id}",
+    "/admin/clients/{id}/secrets",
+    "/admin/clients/{id}/secrets/{slot}",
     "/admin/users",
     "/admin/users/{id}",
     "/admin/users/{id}/password",
     "/admin/users/{id}/sessions",
     "/health/live",
     "/health/ready",
+    "/introspect",
     "/metrics",
     "/revoke",
     "/token",
@@ -41,6 +47,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(resource("/token", "POST").route(web::post().to(token::token)))
         .service(resource("/revoke", "POST").route(web::post().to(revoke::revoke)))
+        .service(resource("/introspect", "POST").route(web::post().to(introspect::introspect)))
         .service(resource("/users", "POST").route(web::post().to(users::register)))
         .service(
             resource("/users/me", "GET, HEAD, PATCH, DELETE")
@@ -58,6 +65,7 @@ pub fn configure(config: &mut ServiceConfig) {
             resource("/users/me/sessions/{id}", "DELETE").route(web::delete().to(sessions::end)),
         )
         .configure(administration)
+        .configure(administration_of_clients)
         .service(resource("/.well-known/jwks.json", "GET, HEAD").route(get().to(jwks::jwks)))
         .service(
             resource("/.well-known/oauth-authorization-server", "GET, HEAD")
@@ -97,6 +105,30 @@ fn administration(config: &mut ServiceConfig) {
                 .route(web::delete().to(users::end_sessions)),
         )
         .service(resource("/admin/audit", "GET, HEAD").route(get().to(audit::list)));
+}
+
+fn administration_of_clients(config: &mut ServiceConfig) {
+    use admin::clients;
+    config
+        .service(
+            resource("/admin/clients", "GET, HEAD, POST")
+                .route(get().to(clients::list))
+                .route(web::post().to(clients::create)),
+        )
+        .service(
+            resource("/admin/clients/{id}", "GET, HEAD, PATCH, DELETE")
+                .route(get().to(clients::show))
+                .route(web::patch().to(clients::change))
+                .route(web::delete().to(clients::delete)),
+        )
+        .service(
+            resource("/admin/clients/{id}/secrets", "POST")
+                .route(web::post().to(clients::add_secret)),
+        )
+        .service(
+            resource("/admin/clients/{id}/secrets/{slot}", "DELETE")
+                .route(web::delete().to(clients::remove_secret)),
+        );
 }
 
 /// A path that answers other methods than its own with the list of those it has.

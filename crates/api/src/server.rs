@@ -23,7 +23,7 @@ use passgate_auth::password::{Passwords, Pepper, Policy};
 use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKey;
 use passgate_domain::ports::{AuditStore, SessionStore, SigningKeyStore, StoreError};
-use passgate_domain::token::UserClaims;
+use passgate_domain::token::TokenClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
 use secrecy::SecretString;
@@ -286,7 +286,7 @@ fn signer(
     clock: &Arc<dyn Clock>,
     issuer: &IssuerId,
     audience: &Audience,
-) -> Result<(Signer, Verifier<UserClaims>, JwksDocument), Failure> {
+) -> Result<(Signer, Verifier<TokenClaims>, JwksDocument), Failure> {
     let (issuer, audience) = (issuer.clone(), audience.clone());
     if let Some(algorithm) = args.jwt_algorithm.asymmetric() {
         let ring = open_key_ring(store, sealing, algorithm, clock.as_ref())?;

@@ -8,7 +8,7 @@ use passgate_auth::flows::Tokens;
 use passgate_auth::jwt::{JwksDocument, Verifier};
 use passgate_auth::password::{Passwords, Policy};
 use passgate_domain::Clock;
-use passgate_domain::token::UserClaims;
+use passgate_domain::token::TokenClaims;
 use passgate_persistence::PgStore;
 
 use crate::config::Registration;
@@ -25,7 +25,7 @@ pub struct AppState {
     /// Makes tokens of both kinds.
     pub tokens: Tokens,
     /// Checks the access tokens that come back.
-    pub verifier: Verifier<UserClaims>,
+    pub verifier: Verifier<TokenClaims>,
     /// The public keys, ready to send.
     pub jwks: JwksDocument,
     /// Whether anybody may make an account.

@@ -21,6 +21,22 @@ use crate::{Patch, Scope, ScopeSet};
 /// The longest name of a client, in bytes of UTF-8.
 pub const MAX_NAME_BYTES: usize = 255;
 
+/// The text cannot be what people call a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a client's name has at most {MAX_NAME_BYTES} bytes and no control characters")]
+pub struct InvalidClientName;
+
+/// Checks what people are to call a client. A name of nothing but blanks is none.
+///
+/// # Errors
+/// [`InvalidClientName`] if it is too long or could move a cursor.
+pub fn check_name(text: &str) -> Result<Option<&str>, InvalidClientName> {
+    if text.len() > MAX_NAME_BYTES || text.chars().any(char::is_control) {
+        return Err(InvalidClientName);
+    }
+    Ok(Some(text).filter(|text| !text.trim().is_empty()))
+}
+
 /// A way to a token (RFC 6749 section 1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -224,6 +240,15 @@ mod tests {
             assert_eq!(grant.as_str().parse(), Ok(grant));
         }
         assert_eq!("authorization_code".parse::<Grant>(), Err(UnknownGrant));
+    }
+
+    #[test]
+    fn a_name_can_be_shown() {
+        assert_eq!(check_name("Billing é"), Ok(Some("Billing é")));
+        assert_eq!(check_name("  "), Ok(None));
+        for bad in ["a\nb", &"é".repeat(128)] {
+            assert_eq!(check_name(bad), Err(InvalidClientName), "{bad}");
+        }
     }
 
     #[test]

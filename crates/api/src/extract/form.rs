@@ -46,7 +46,8 @@ impl Form {
     }
 }
 
-fn decode(encoded: &[u8]) -> Result<String, ApiError> {
+/// Decodes a name or a value of a form.
+pub(super) fn decode(encoded: &[u8]) -> Result<String, ApiError> {
     let plus_is_space = |&b: &u8| if b == b'+' { b' ' } else { b };
     let spaced: Zeroizing<Vec<u8>> = Zeroizing::new(encoded.iter().map(plus_is_space).collect());
     let bytes: Vec<u8> = percent_decode(&spaced).collect();
@@ -62,7 +63,7 @@ fn decode(encoded: &[u8]) -> Result<String, ApiError> {
 
 /// A field's name as far as it is one: a body that is no form at all may be a password.
 fn shown(name: &str) -> &str {
-    const KNOWN: [&str; 7] = [
+    const KNOWN: [&str; 9] = [
         "grant_type",
         "username",
         "password",
@@ -70,6 +71,8 @@ fn shown(name: &str) -> &str {
         "client_id",
         "client_secret",
         "refresh_token",
+        "token",
+        "token_type_hint",
     ];
     if KNOWN.contains(&name) {
         name

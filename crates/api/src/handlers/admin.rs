@@ -1,4 +1,5 @@
 //! `/admin`: for holders of the scope `admin`.
 
 pub mod audit;
+pub mod clients;
 pub mod users;

@@ -1,8 +1,8 @@
+use passgate_auth::flows::Holder;
 use passgate_auth::jwt::{Forbidden, Verified};
 use passgate_domain::audit::{Act, Actor};
-use passgate_domain::ports::SessionStore;
 use passgate_domain::session::SessionId;
-use passgate_domain::token::UserClaims;
+use passgate_domain::token::TokenClaims;
 use passgate_domain::{Role, Scope, User};
 
 use crate::error::ApiError;
@@ -17,43 +17,64 @@ pub(super) struct Caller {
 
 impl Caller {
     /// Insists on the scope for one's own account, too.
-    pub(super) fn of(state: &AppState, token: &Verified<UserClaims>) -> Result<Self, ApiError> {
+    pub(super) fn of(state: &AppState, token: &Verified<TokenClaims>) -> Result<Self, ApiError> {
+        // A client that has the scope for its users has no account all the same.
+        if token.extra().user_id.is_none() {
+            return Err(ApiError::NoAccount);
+        }
         token
             .require_scope(Scope::PROFILE)
             .map_err(ApiError::Forbidden)?;
-        Self::of_session(state, token)
+        match holder(state, token)? {
+            Holder::User { user, session } => Ok(Self { user, session }),
+            Holder::Client(_) => Err(ApiError::NoAccount),
+        }
     }
 
-    /// Insists on the scope for administering, and on a user who may still ask for it.
+    /// Insists on the scope for administering, and on a user or client that may still ask for it.
     pub(super) fn administrator(
         state: &AppState,
-        token: &Verified<UserClaims>,
-    ) -> Result<Self, ApiError> {
+        token: &Verified<TokenClaims>,
+    ) -> Result<Administrator, ApiError> {
         token
             .require_scope(Scope::ADMIN)
             .map_err(ApiError::Forbidden)?;
-        let caller = Self::of_session(state, token)?;
-        if caller.user.allowed_scopes().contains(Scope::ADMIN) {
-            Ok(caller)
-        } else {
-            Err(ApiError::Forbidden(Forbidden::Role(Role::ADMIN.to_owned())))
+        let holder = holder(state, token)?;
+        if holder.may(Scope::ADMIN) {
+            return Ok(Administrator(holder));
         }
+        Err(ApiError::Forbidden(match holder {
+            Holder::User { .. } => Forbidden::Role(Role::ADMIN.to_owned()),
+            Holder::Client(_) => Forbidden::Scope(Scope::ADMIN.to_owned()),
+        }))
     }
 
     /// What the caller does, now.
     pub(super) fn act(&self, state: &AppState, origin: &Origin) -> Act {
         origin.act(state, Actor::User(self.user.id))
     }
+}
 
-    /// Looks whether the token's session still lives: on our own paths a token ends with it,
-    /// whatever its `exp` says.
-    pub(super) fn of_session(
-        state: &AppState,
-        token: &Verified<UserClaims>,
-    ) -> Result<Self, ApiError> {
-        let session = token.extra().sid.ok_or(ApiError::SessionEnded)?;
-        let user = state.store.find_session_user(session, state.clock.now())?;
-        user.map(|user| Self { user, session })
-            .ok_or(ApiError::SessionEnded)
+/// Whoever administers: a user, or a client.
+pub(super) struct Administrator(Holder);
+
+impl Administrator {
+    /// What the administrator does, now.
+    pub(super) fn act(&self, state: &AppState, origin: &Origin) -> Act {
+        origin.act(state, self.0.actor())
     }
+
+    /// The session that asks, if there is one.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match &self.0 {
+            Holder::User { session, .. } => Some(*session),
+            Holder::Client(_) => None,
+        }
+    }
+}
+
+/// Looks whether the token is still somebody's: on our own paths it ends with its session or its
+/// client, whatever its `exp` says.
+pub(super) fn holder(state: &AppState, token: &Verified<TokenClaims>) -> Result<Holder, ApiError> {
+    Holder::find(&state.store, token, state.clock.now())?.ok_or(ApiError::SessionEnded)
 }

@@ -22,7 +22,11 @@ impl Fields {
         });
     }
 
-    fn checked<T, E: ToString>(&mut self, field: &'static str, outcome: Result<T, E>) -> Option<T> {
+    pub(super) fn checked<T, E: ToString>(
+        &mut self,
+        field: &'static str,
+        outcome: Result<T, E>,
+    ) -> Option<T> {
         outcome
             .map_err(|error| self.refuse(field, "invalid", error.to_string()))
             .ok()

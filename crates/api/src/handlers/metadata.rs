@@ -2,11 +2,22 @@
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
+use passgate_domain::Scope;
+use passgate_domain::client::Grant;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::jwks::MAX_AGE;
 use crate::state::AppState;
+
+/// HTTP Basic.
+const BASIC: &str = "client_secret_basic";
+
+/// In the form.
+const POST: &str = "client_secret_post";
+
+/// How clients prove who they are, where they need not all.
+const CLIENT_AUTH: [&str; 3] = ["none", BASIC, POST];
 
 /// What clients find out by themselves.
 #[derive(Debug, Serialize, ToSchema)]
@@ -17,18 +28,22 @@ pub struct Metadata {
     token_endpoint: String,
     /// Where sessions are ended.
     revocation_endpoint: String,
+    /// Where it is told what a token is worth.
+    introspection_endpoint: String,
     /// Where the keys are.
     jwks_uri: String,
     /// What can be asked for at most.
-    scopes_supported: [&'static str; 2],
+    scopes_supported: [&'static str; 3],
     /// None: there is no page to log in on.
     response_types_supported: [&'static str; 0],
     /// How tokens are got.
-    grant_types_supported: [&'static str; 2],
-    /// Clients need not prove who they are.
-    token_endpoint_auth_methods_supported: [&'static str; 1],
-    /// Here neither.
-    revocation_endpoint_auth_methods_supported: [&'static str; 1],
+    grant_types_supported: [&'static str; 3],
+    /// How registered clients prove who they are; others need not.
+    token_endpoint_auth_methods_supported: [&'static str; 3],
+    /// Here it is the same.
+    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+    /// Here everybody has to, if not by a token.
+    introspection_endpoint_auth_methods_supported: [&'static str; 3],
 }
 
 /// Describes the server.
@@ -45,12 +60,14 @@ pub async fn metadata(state: web::Data<AppState>) -> HttpResponse {
     let metadata = Metadata {
         token_endpoint: format!("{base}/token"),
         revocation_endpoint: format!("{base}/revoke"),
+        introspection_endpoint: format!("{base}/introspect"),
         jwks_uri: format!("{base}/.well-known/jwks.json"),
-        scopes_supported: ["profile", "admin"],
+        scopes_supported: [Scope::PROFILE, Scope::ADMIN, Scope::INTROSPECT],
         response_types_supported: [],
-        grant_types_supported: ["password", "refresh_token"],
-        token_endpoint_auth_methods_supported: ["none"],
-        revocation_endpoint_auth_methods_supported: ["none"],
+        grant_types_supported: Grant::ALL.map(Grant::as_str),
+        token_endpoint_auth_methods_supported: CLIENT_AUTH,
+        revocation_endpoint_auth_methods_supported: CLIENT_AUTH,
+        introspection_endpoint_auth_methods_supported: [BASIC, POST, "Bearer"],
         issuer,
     };
     HttpResponse::Ok()

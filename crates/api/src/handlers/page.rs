@@ -24,6 +24,7 @@ pub struct Page<T> {
 
 /// Which part of a list is asked for.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// At most so many entries, 1 to 200; 50 unless given.

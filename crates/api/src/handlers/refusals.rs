@@ -45,6 +45,14 @@ pub(super) enum Queried {
     Malformed(Problem),
 }
 
+/// Of every path that names a client.
+#[derive(IntoResponses)]
+pub(super) enum OfClient {
+    /// There is no such client
+    #[response(status = 404, content_type = "application/problem+json")]
+    NoSuchClient(Problem),
+}
+
 /// Of every path that names a user.
 #[derive(IntoResponses)]
 pub(super) enum OfUser {

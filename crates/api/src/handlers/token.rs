@@ -2,7 +2,9 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use passgate_auth::flows::{self, Granted, LogIn, LoggedIn, Refresh};
+use passgate_auth::flows::{self, ClientGranted, ClientToken, Granted, LogIn, LoggedIn, Refresh};
+use passgate_auth::jwt::Minted;
+use passgate_auth::refresh::RefreshToken;
 use passgate_domain::audit::Actor;
 use passgate_domain::session::Device;
 use passgate_domain::{Password, ScopeSet, Username};
@@ -11,18 +13,16 @@ use utoipa::ToSchema;
 
 use crate::blocking;
 use crate::error::ApiError;
-use crate::extract::{Form, Origin};
+use crate::extract::{self, Form, Origin};
 use crate::hashing;
 use crate::request_log::OAuthProblem;
 use crate::state::AppState;
 
-mod client;
-
-/// The fields of both grants.
+/// The fields of all grants.
 #[derive(Debug, Deserialize, ToSchema)]
 #[expect(dead_code, reason = "the shape of the form, for the documentation")]
 pub struct TokenRequest {
-    /// `password`, which may be left out, or `refresh_token`.
+    /// `password`, which may be left out, `refresh_token` or `client_credentials`.
     #[schema(example = "password")]
     grant_type: Option<String>,
     /// Who is logging in, with a password.
@@ -36,9 +36,10 @@ pub struct TokenRequest {
     refresh_token: Option<String>,
     /// What the token is for: words separated by spaces. Empty means the default.
     scope: Option<String>,
-    /// A label for the client, which the token repeats.
+    /// The client, unless it says so by HTTP Basic. A name that is not registered is a label, which
+    /// the token repeats.
     client_id: Option<String>,
-    /// Taken and not looked at, as no client is registered.
+    /// What proves a registered client. Of a label it is not looked at.
     #[schema(format = Password)]
     client_secret: Option<String>,
 }
@@ -54,15 +55,17 @@ pub struct TokenResponse {
     /// How long the token lives, in seconds.
     #[schema(example = 1500)]
     expires_in: u64,
-    /// What the next answer is asked for with, once.
+    /// What the next answer is asked for with, once. A client's own token has none.
     #[schema(format = Password)]
-    refresh_token: String,
-    /// What the token may be used for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    /// What the token may be used for; left out if for nothing in particular.
     #[schema(example = "profile")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
 }
 
-/// Logs in with a password, or goes on with a refresh token.
+/// Logs in with a password, goes on with a refresh token, or gives a client a token of its own.
 ///
 /// # Errors
 /// As the OpenAPI description says.
@@ -70,12 +73,13 @@ pub struct TokenResponse {
     post,
     path = "/token",
     tag = "tokens",
-    summary = "Log in with a password, or go on with a refresh token",
+    summary = "Log in with a password, go on with a refresh token, or get a client's own token",
+    security((), ("client" = [])),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Logged in", body = TokenResponse),
         (status = 400, description = "The request breaks the rules of the grant", body = OAuthProblem),
-        (status = 401, description = "Incorrect username or password", body = OAuthProblem),
+        (status = 401, description = "Incorrect username or password, or the client does not prove itself", body = OAuthProblem),
         (status = 413, description = "The body is too long", body = OAuthProblem),
         (status = 415, description = "The body is no form", body = OAuthProblem),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = OAuthProblem),
@@ -101,9 +105,28 @@ pub async fn token(
             })
             .await?
         }
+        Some("client_credentials") => {
+            let command = client_credentials_grant(form, &request)?;
+            let granted = blocking::run(move || {
+                let act = origin.act(&state, Actor::Anonymous);
+                flows::client_token(&state.store, &state.tokens, &command, &act)
+            })
+            .await?;
+            let ClientGranted {
+                access_token,
+                scope,
+            } = granted;
+            return Ok(render(&access_token, None, &scope));
+        }
         Some(_) => return Err(ApiError::UnsupportedGrantType),
     };
-    Ok(render(&granted))
+    let Granted {
+        access_token,
+        refresh_token,
+        scope,
+        ..
+    } = granted;
+    Ok(render(&access_token, refresh_token.as_ref(), &scope))
 }
 
 async fn log_in(
@@ -137,13 +160,13 @@ fn password_grant(
         ApiError::InvalidRequest(format!("The password cannot be taken: {error}").into())
     })?;
     let scope = scope(&mut form)?;
-    let client_id = client::label(&mut form, request)?;
+    let client = extract::credentials(&mut form, request)?;
     // What cannot be a username is nobody's: the same answer, after the same work.
     Ok(LogIn {
         username: Username::parse(&username).ok(),
         password,
         scope,
-        client_id,
+        client,
         device: device(request),
     })
 }
@@ -154,8 +177,21 @@ fn refresh_grant(mut form: Form, request: &HttpRequest) -> Result<Refresh, ApiEr
             .take("refresh_token")
             .ok_or_else(|| missing("refresh_token"))?,
         scope: scope(&mut form)?,
-        client_id: client::label(&mut form, request)?,
+        client: extract::credentials(&mut form, request)?,
         device: device(request),
+    })
+}
+
+fn client_credentials_grant(
+    mut form: Form,
+    request: &HttpRequest,
+) -> Result<ClientToken, ApiError> {
+    let client = extract::credentials(&mut form, request)?.ok_or(ApiError::InvalidClient(
+        "The client has to prove itself, by HTTP Basic or with client_id and client_secret",
+    ))?;
+    Ok(ClientToken {
+        client,
+        scope: scope(&mut form)?,
     })
 }
 
@@ -181,15 +217,19 @@ fn missing(field: &str) -> ApiError {
     ApiError::InvalidRequest(format!("The field {field} is missing").into())
 }
 
-fn render(granted: &Granted) -> HttpResponse {
+fn render(
+    access_token: &Minted,
+    refresh_token: Option<&RefreshToken>,
+    scope: &ScopeSet,
+) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::PRAGMA, "no-cache"))
         .json(TokenResponse {
-            access_token: granted.access_token.as_str().to_owned(),
+            access_token: access_token.as_str().to_owned(),
             token_type: "bearer",
-            expires_in: granted.access_token.expires_in().as_secs(),
-            refresh_token: granted.refresh_token.expose().to_owned(),
-            scope: granted.scope.to_string(),
+            expires_in: access_token.expires_in().as_secs(),
+            refresh_token: refresh_token.map(|token| token.expose().to_owned()),
+            scope: scope.to_string(),
         })
 }

@@ -2,13 +2,14 @@
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
+use passgate_auth::flows::Holder;
 use passgate_auth::jwt::Verified;
-use passgate_domain::token::UserClaims;
-use passgate_domain::{Role, User};
+use passgate_domain::Role;
+use passgate_domain::token::TokenClaims;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::caller::Caller;
+use super::caller::holder;
 use super::refusals::Queried;
 use crate::blocking;
 use crate::error::ApiError;
@@ -20,6 +21,7 @@ const USER: HeaderName = HeaderName::from_static("x-auth-user");
 const USER_ID: HeaderName = HeaderName::from_static("x-auth-user-id");
 const ROLES: HeaderName = HeaderName::from_static("x-auth-roles");
 const SCOPE: HeaderName = HeaderName::from_static("x-auth-scope");
+const CLIENT: HeaderName = HeaderName::from_static("x-auth-client");
 
 /// What the token has to have.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -44,7 +46,7 @@ pub struct Wanted {
     security(("password" = [])),
     params(Wanted),
     responses(
-        (status = 200, description = "It is; `X-Auth-User`, `X-Auth-User-Id`, `X-Auth-Roles` and `X-Auth-Scope` say whose it is"),
+        (status = 200, description = "It is; `X-Auth-User`, `X-Auth-User-Id`, `X-Auth-Roles`, `X-Auth-Scope` and `X-Auth-Client` say whose it is"),
         (status = 401, description = "No token, or none that is good", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token lacks a scope, or its user a role", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
@@ -70,23 +72,33 @@ pub async fn verify(
     {
         token.require_role(role).map_err(ApiError::Forbidden)?;
     }
-    let (token, user) = blocking::run::<_, ApiError, _>(move || {
-        let caller = Caller::of_session(&state, &token)?;
-        Ok((token, caller.user))
+    let (token, holder) = blocking::run::<_, ApiError, _>(move || {
+        let holder = holder(&state, &token)?;
+        Ok((token, holder))
     })
     .await?;
-    render(&token, &user)
+    render(&token, &holder)
 }
 
-fn render(token: &Verified<UserClaims>, user: &User) -> Result<HttpResponse, ApiError> {
+/// Every header is there, empty or not, and the user's is never empty: what is left out, a proxy may
+/// pass on as its client sent it. No user is called as a client is.
+fn render(token: &Verified<TokenClaims>, holder: &Holder) -> Result<HttpResponse, ApiError> {
+    let (name, number, client) = match holder {
+        Holder::User { user, .. } => {
+            let name = user.username.as_str().to_owned();
+            (name, user.id.to_string(), String::new())
+        }
+        Holder::Client(client) => (client.id.subject(), String::new(), client.id.to_string()),
+    };
     let roles: Vec<&str> = token.roles().iter().map(Role::as_str).collect();
     let mut response = HttpResponse::Ok();
     for (name, value) in [
         // In UTF-8, as proxies pass it on.
-        (USER, user.username.as_str()),
-        (USER_ID, &user.id.to_string()),
+        (USER, &name),
+        (USER_ID, &number),
         (ROLES, &roles.join(" ")),
         (SCOPE, &token.scopes().to_string()),
+        (CLIENT, &client),
     ] {
         let value = HeaderValue::from_bytes(value.as_bytes())
             .map_err(|error| ApiError::Internal(error.into()))?;

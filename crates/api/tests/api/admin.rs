@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::client::{Ask, PASSWORD};
 
 /// An administrator's token, for administering.
-fn root(app: &App) -> String {
+pub(crate) fn root(app: &App) -> String {
     app.register("root");
     app.database
         .connect()

@@ -281,7 +281,7 @@ pub async fn sessions(
         found(state.store.find_user(id)?.is_some())?;
         let sessions = state.store.sessions_of(id, state.clock.now())?;
         let bodies = sessions.into_iter();
-        let bodies = bodies.map(|session| SessionBody::of(session, Some(caller.session)));
+        let bodies = bodies.map(|session| SessionBody::of(session, caller.session()));
         Ok(bodies.collect())
     })
     .await?;
