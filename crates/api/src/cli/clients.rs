@@ -44,8 +44,8 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "SCOPE", num_args = 1.., value_parser = ScopeSet::parse)]
     scope: Vec<ScopeSet>,
 
-    /// How it may get tokens: password, refresh_token, client_credentials; may be given several
-    /// times [default: client_credentials].
+    /// How it may get tokens: `password`, `refresh_token`, `client_credentials`; may be given several
+    /// times [default: `client_credentials`].
     #[arg(long = "grant", value_name = "GRANT", num_args = 1..)]
     grants: Vec<Grant>,
 

@@ -14,7 +14,7 @@ use crate::program::{Served, folder, run_well, write};
 use crate::tools;
 
 /// A server with the tutorial's user.
-fn with_matt(folder: &Path, database: &TestDatabase, flags: &[&str]) -> Served {
+pub(crate) fn with_matt(folder: &Path, database: &TestDatabase, flags: &[&str]) -> Served {
     let url = database.url();
     let on = ["--database-url", url.expose_secret()];
     write(
@@ -29,7 +29,7 @@ fn with_matt(folder: &Path, database: &TestDatabase, flags: &[&str]) -> Served {
     Served::start(folder, &[&on[..], &["--secret", SECRET], flags].concat())
 }
 
-fn run_script(command: &mut Command) -> Value {
+pub(crate) fn run_script(command: &mut Command) -> Value {
     let output = command.output().unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{complaint}");
