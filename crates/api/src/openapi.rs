@@ -83,7 +83,7 @@ impl Modify for PasswordFlow {
     }
 }
 
-/// How registered clients prove who they are.
+/// How registered clients prove who they are. Named so that the page shows the form for people first.
 struct ClientAuthentication;
 
 impl Modify for ClientAuthentication {
@@ -95,7 +95,7 @@ impl Modify for ClientAuthentication {
         openapi
             .components
             .get_or_insert_default()
-            .add_security_scheme("client", SecurityScheme::Http(basic));
+            .add_security_scheme("registered_client", SecurityScheme::Http(basic));
     }
 }
 

@@ -123,7 +123,7 @@ impl From<Introspection> for IntrospectResponse {
     path = "/introspect",
     tag = "tokens",
     summary = "What a token is worth now (RFC 7662)",
-    security(("client" = []), ("password" = ["introspect"])),
+    security(("registered_client" = []), ("password" = ["introspect"])),
     request_body(content = IntrospectRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "What it is worth, or that it is worth nothing", body = IntrospectResponse),

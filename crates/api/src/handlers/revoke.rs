@@ -37,7 +37,7 @@ pub struct RevokeRequest {
     path = "/revoke",
     tag = "tokens",
     summary = "End the session of a token (RFC 7009)",
-    security((), ("client" = [])),
+    security((), ("registered_client" = [])),
     request_body(content = RevokeRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token is good for nothing now, if it was before"),

@@ -74,7 +74,7 @@ pub struct TokenResponse {
     path = "/token",
     tag = "tokens",
     summary = "Log in with a password, go on with a refresh token, or get a client's own token",
-    security((), ("client" = [])),
+    security((), ("registered_client" = [])),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Logged in", body = TokenResponse),
