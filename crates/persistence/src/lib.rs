@@ -18,6 +18,7 @@ mod pool;
 mod rows;
 mod schema;
 mod sessions;
+mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod users;

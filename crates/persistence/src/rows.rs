@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Nullable, Text, Timestamptz};
 use passgate_domain::ports::{Cause, StoreError};
 use passgate_domain::session::{Device, Generation, Session, SessionId};
 use passgate_domain::signing_key::{SigningKeyState, StoredSigningKey};
@@ -128,6 +129,41 @@ pub(crate) struct SessionRow {
     expires_at: OffsetDateTime,
     ended_at: Option<OffsetDateTime>,
     of_client: bool,
+}
+
+/// A session as a rotation left it, and its user, who is active.
+#[derive(QueryableByName)]
+pub(crate) struct RotatedRow {
+    #[diesel(embed)]
+    session: SessionRow,
+    #[diesel(sql_type = Text)]
+    holder_username: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    holder_email: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    holder_display_name: Option<String>,
+    #[diesel(sql_type = Array<Text>)]
+    holder_roles: Vec<String>,
+    #[diesel(sql_type = Timestamptz)]
+    holder_created_at: OffsetDateTime,
+    #[diesel(sql_type = Timestamptz)]
+    holder_updated_at: OffsetDateTime,
+}
+
+impl RotatedRow {
+    pub(crate) fn into_parts(self) -> (SessionRow, UserRow) {
+        let user = UserRow {
+            id: self.session.user_id,
+            username: self.holder_username,
+            email: self.holder_email,
+            display_name: self.holder_display_name,
+            roles: self.holder_roles,
+            disabled_at: None,
+            created_at: self.holder_created_at,
+            updated_at: self.holder_updated_at,
+        };
+        (self.session, user)
+    }
 }
 
 impl SessionRow {

@@ -13,7 +13,7 @@ mod rotate;
 
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Text, Timestamptz, Uuid as SqlUuid};
 use passgate_domain::audit::{Act, Action, Deed};
 use passgate_domain::ports::{SessionStore, StoreError};
 use passgate_domain::session::{
@@ -27,10 +27,14 @@ use crate::audit;
 use crate::error::PgError;
 use crate::rows::{SessionRow, UserRow};
 use crate::schema::{sessions, users};
+use crate::statement::{Prepared, Statement, text};
 
 /// Writes nothing unless the user may log in with the hash that was checked. The lock on the
 /// user's row makes a change of password, or a disabling, come before or after and not between.
-const OPEN: &str = "
+struct Open;
+
+impl Statement for Open {
+    const SQL: &'static str = "
     WITH opened AS (
         INSERT INTO sessions (id, user_id, client_id, scope, generation, rotated_at, user_agent,
                               address, created_at, last_used_at, idle_until, expires_at,
@@ -43,6 +47,7 @@ const OPEN: &str = "
     INSERT INTO audit_events (at, action, actor, user_id, target, detail, address, request_id)
     SELECT $7, 'logged_in', 'user:' || user_id, user_id, id, client_id, $11, $12
     FROM opened";
+}
 
 /// Ends every session of a user that lives, but for one, in its caller's transaction.
 pub(crate) fn end_all(
@@ -157,22 +162,22 @@ impl SessionStore for PgStore {
         act: &Act,
     ) -> Result<bool, StoreError> {
         let opened = self.with(|connection| {
-            let opened = diesel::sql_query(OPEN)
-                .bind::<SqlUuid, _>(session.id.as_uuid())
-                .bind::<BigInt, _>(session.user_id.get())
-                .bind::<Text, _>(&session.client_id)
-                .bind::<Text, _>(session.scope.to_string())
-                .bind::<Nullable<Text>, _>(&session.device.user_agent)
-                .bind::<Nullable<Text>, _>(&session.device.address)
-                .bind::<Timestamptz, _>(act.at)
-                .bind::<Timestamptz, _>(session.idle_until)
-                .bind::<Timestamptz, _>(session.expires_at)
-                .bind::<Text, _>(credential.expose())
-                .bind::<Nullable<Text>, _>(&act.address)
-                .bind::<Nullable<Text>, _>(&act.request_id)
-                .bind::<Bool, _>(session.of_client)
-                .execute(connection)?;
-            Ok(opened)
+            let values = (
+                session.id.as_uuid().into_sql::<SqlUuid>(),
+                session.user_id.get().into_sql::<BigInt>(),
+                session.client_id.as_str().into_sql::<Text>(),
+                session.scope.to_string().into_sql::<Text>(),
+                text(session.device.user_agent.as_ref()),
+                text(session.device.address.as_ref()),
+                act.at.into_sql::<Timestamptz>(),
+                session.idle_until.into_sql::<Timestamptz>(),
+                session.expires_at.into_sql::<Timestamptz>(),
+                credential.expose().into_sql::<Text>(),
+                text(act.address.as_ref()),
+                text(act.request_id.as_ref()),
+                session.of_client.into_sql::<Bool>(),
+            );
+            Ok(Prepared::<Open, _>::with(values).execute(connection)?)
         });
         Ok(opened? == 1)
     }
