@@ -32,6 +32,7 @@ use crate::capacity;
 use crate::config::{PasswordArgs, ServeArgs, is_given};
 use crate::database::{Database, Migrate};
 use crate::failure::Failure;
+use crate::live::LiveSessions;
 use crate::metrics::Metrics;
 use crate::request_log::observe;
 use crate::routes;
@@ -255,6 +256,7 @@ pub fn build_state(
     let lifetimes = lifetimes(args)?;
     let passwords = passwords(&args.passwords)?;
     Ok(AppState {
+        live: LiveSessions::default(),
         metrics: Metrics::new(store.clone(), passwords.clone()),
         store,
         passwords,

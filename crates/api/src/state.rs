@@ -12,6 +12,7 @@ use passgate_domain::token::TokenClaims;
 use passgate_persistence::PgStore;
 
 use crate::config::Registration;
+use crate::live::LiveSessions;
 use crate::metrics::Metrics;
 
 /// The parts of a running Passgate. One of it exists; handlers share it.
@@ -34,6 +35,8 @@ pub struct AppState {
     pub audit_retention: Duration,
     /// Networks whose proxies are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Sessions that were seen alive a moment ago.
+    pub live: LiveSessions,
     /// What is counted.
     pub metrics: Metrics,
     /// The time.

@@ -1,3 +1,6 @@
+use std::time::Instant;
+
+use actix_web::web;
 use passgate_auth::flows::Holder;
 use passgate_auth::jwt::{Forbidden, Verified};
 use passgate_domain::audit::{Act, Actor};
@@ -5,6 +8,7 @@ use passgate_domain::session::SessionId;
 use passgate_domain::token::TokenClaims;
 use passgate_domain::{Role, Scope, User};
 
+use crate::blocking;
 use crate::error::ApiError;
 use crate::extract::Origin;
 use crate::state::AppState;
@@ -18,14 +22,22 @@ pub(super) struct Caller {
 impl Caller {
     /// Insists on the scope for one's own account, too.
     pub(super) fn of(state: &AppState, token: &Verified<TokenClaims>) -> Result<Self, ApiError> {
-        // A client that has the scope for its users has no account all the same.
-        if token.extra().user_id.is_none() {
-            return Err(ApiError::NoAccount);
-        }
-        token
-            .require_scope(Scope::PROFILE)
-            .map_err(ApiError::Forbidden)?;
-        match holder(state, token)? {
+        insist_on_account(token)?;
+        Self::among(holder(state, token)?)
+    }
+
+    /// The same, where who was seen a moment ago need not be looked up again.
+    pub(super) async fn of_late(
+        state: &web::Data<AppState>,
+        token: Verified<TokenClaims>,
+    ) -> Result<Self, ApiError> {
+        insist_on_account(&token)?;
+        let (_, holder) = holder_of_late(state, token).await?;
+        Self::among(holder)
+    }
+
+    fn among(holder: Holder) -> Result<Self, ApiError> {
+        match holder {
             Holder::User { user, session } => Ok(Self { user, session }),
             Holder::Client(_) => Err(ApiError::NoAccount),
         }
@@ -55,6 +67,16 @@ impl Caller {
     }
 }
 
+fn insist_on_account(token: &Verified<TokenClaims>) -> Result<(), ApiError> {
+    // A client that has the scope for its users has no account all the same.
+    if token.extra().user_id.is_none() {
+        return Err(ApiError::NoAccount);
+    }
+    token
+        .require_scope(Scope::PROFILE)
+        .map_err(ApiError::Forbidden)
+}
+
 /// Whoever administers: a user, or a client.
 pub(super) struct Administrator(Holder);
 
@@ -71,6 +93,30 @@ impl Administrator {
             Holder::Client(_) => None,
         }
     }
+}
+
+/// The same for the paths that are asked again and again with one token: a session that was seen
+/// alive a moment ago is not looked up again, and the request stays on its thread.
+pub(super) async fn holder_of_late(
+    state: &web::Data<AppState>,
+    token: Verified<TokenClaims>,
+) -> Result<(Verified<TokenClaims>, Holder), ApiError> {
+    let (withdrawals, at) = (state.store.withdrawals(), Instant::now());
+    if let Some(session) = token.extra().sid
+        && let Some(user) = state.live.get(session, withdrawals)
+    {
+        return Ok((token, Holder::User { user, session }));
+    }
+    let asked = state.clone();
+    let (token, holder) = blocking::run::<_, ApiError, _>(move || {
+        let holder = holder(&asked, &token)?;
+        Ok((token, holder))
+    })
+    .await?;
+    if let Holder::User { user, session } = &holder {
+        state.live.keep(*session, user.clone(), withdrawals, at);
+    }
+    Ok((token, holder))
 }
 
 /// Looks whether the token is still somebody's: on our own paths it ends with its session or its

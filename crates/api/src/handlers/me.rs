@@ -76,7 +76,7 @@ pub async fn me(
     state: web::Data<AppState>,
     Bearer(token): Bearer,
 ) -> Result<web::Json<UserBody>, ApiError> {
-    let caller = blocking::run(move || Caller::of(&state, &token)).await?;
+    let caller = Caller::of_late(&state, token).await?;
     Ok(web::Json(caller.user.into()))
 }
 

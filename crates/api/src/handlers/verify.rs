@@ -9,9 +9,8 @@ use passgate_domain::token::TokenClaims;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::caller::holder;
+use super::caller::holder_of_late;
 use super::refusals::Queried;
-use crate::blocking;
 use crate::error::ApiError;
 use crate::extract::{Bearer, Query};
 use crate::request_log::Problem;
@@ -72,11 +71,7 @@ pub async fn verify(
     {
         token.require_role(role).map_err(ApiError::Forbidden)?;
     }
-    let (token, holder) = blocking::run::<_, ApiError, _>(move || {
-        let holder = holder(&state, &token)?;
-        Ok((token, holder))
-    })
-    .await?;
+    let (token, holder) = holder_of_late(&state, token).await?;
     render(&token, &holder)
 }
 

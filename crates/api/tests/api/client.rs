@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -211,6 +211,14 @@ pub(crate) trait Ask {
             &headers[..]
         };
         self.ask(method, path, headers, &body.to_string())
+    }
+
+    /// A copy of what another process has ended is believed for a moment, and no longer.
+    fn refuses_soon(&self, token: &str, path: &str) {
+        let begun = Instant::now();
+        while self.get_as(token, path).status != 401 {
+            assert!(begun.elapsed() < PATIENCE, "{path} is still answered");
+        }
     }
 
     fn register(&self, username: &str) -> Value {

@@ -279,3 +279,21 @@ fn clients_find_out_by_themselves_where_things_are() {
     let grants = metadata["grant_types_supported"].as_array().unwrap();
     assert!(grants.contains(&"refresh_token".into()) && grants.contains(&"password".into()));
 }
+
+#[test]
+fn what_is_ended_on_one_replica_ends_there_at_once_and_on_the_others_in_a_moment() {
+    let issuer = ["--issuer", "https://id.example.com"];
+    let app = App::with(&issuer);
+    let other = app.beside_with(&issuer);
+    app.register("matt");
+    for path in ["/users/me", "/verify"] {
+        let held = log_in(&app);
+        for replica in [&app, &other] {
+            assert_eq!(replica.get_as(&held.access, path).status, 200);
+        }
+        let form = format!("token={}", held.refresh);
+        assert_eq!(app.post_form("/revoke", &form).status, 200);
+        app.get_as(&held.access, path).expect(401);
+        other.refuses_soon(&held.access, path);
+    }
+}
