@@ -1,6 +1,6 @@
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::R2D2Connection;
@@ -97,13 +97,31 @@ enum ManagerError {
     Diesel(#[from] diesel::result::Error),
 }
 
+/// How often a reason is told, however many connections are tried meanwhile.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
+
 /// Says why connections fail, which otherwise only the last caller in the queue would learn.
-#[derive(Debug)]
-struct LogErrors;
+#[derive(Debug, Default)]
+struct LogErrors {
+    told: Mutex<Option<Instant>>,
+}
+
+impl LogErrors {
+    fn is_due(&self, now: Instant) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = told.is_none_or(|told| now.duration_since(told) >= TOLD_EVERY);
+        if is_due {
+            *told = Some(now);
+        }
+        is_due
+    }
+}
 
 impl r2d2::HandleError<ManagerError> for LogErrors {
     fn handle_error(&self, error: ManagerError) {
-        tracing::warn!(%error, "a connection to the database failed");
+        if self.is_due(Instant::now()) {
+            tracing::warn!(%error, "a connection to the database failed");
+        }
     }
 }
 
@@ -141,7 +159,7 @@ impl PgStore {
             .min_idle(Some(0))
             .connection_timeout(settings.wait)
             .test_on_check_out(true)
-            .error_handler(Box::new(LogErrors))
+            .error_handler(Box::new(LogErrors::default()))
             .build_unchecked(manager);
         Ok(Self {
             pool: Arc::new(pool),
@@ -232,5 +250,19 @@ impl fmt::Debug for PgStore {
         f.debug_struct("PgStore")
             .field("pool", &self.pool.state())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_told_of_now_and_then() {
+        let (log, begun) = (LogErrors::default(), Instant::now());
+        let told: Vec<u64> = (0..90)
+            .filter(|second| log.is_due(begun + Duration::from_secs(*second)))
+            .collect();
+        assert_eq!(told, [0, 30, 60]);
     }
 }
