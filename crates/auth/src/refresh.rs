@@ -29,8 +29,27 @@ const LENGTH: usize = SIGNED + 32;
 
 /// Makes and reads refresh tokens.
 pub struct RefreshTokens {
-    key: hmac::Key,
+    current: Key,
+    accepted: Vec<Key>,
+}
+
+struct Key {
+    hmac: hmac::Key,
     name: [u8; 4],
+}
+
+impl Key {
+    fn of(secret: &SealingKey) -> Result<Self, SealError> {
+        let key = secret.derive(b"refresh token hmac-sha256 v1")?;
+        let hmac = hmac::Key::new(hmac::HMAC_SHA256, &key[..]);
+        let mut name = [0; 4];
+        name.copy_from_slice(&hmac::sign(&hmac, b"name").as_ref()[..4]);
+        Ok(Self { hmac, name })
+    }
+
+    fn proves(&self, signed: &[u8], proof: &[u8]) -> bool {
+        signed.get(1..5) == Some(&self.name) && hmac::verify(&self.hmac, signed, proof).is_ok()
+    }
 }
 
 /// A token, to be sent to its holder and kept nowhere. Redacted in `Debug`, wiped when dropped.
@@ -42,21 +61,29 @@ impl RefreshTokens {
     /// # Errors
     /// [`SealError::Internal`] if the library fails.
     pub fn new(secret: &SealingKey) -> Result<Self, SealError> {
-        let key = secret.derive(b"refresh token hmac-sha256 v1")?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &key[..]);
-        let mut name = [0; 4];
-        name.copy_from_slice(&hmac::sign(&key, b"name").as_ref()[..4]);
-        Ok(Self { key, name })
+        Ok(Self {
+            current: Key::of(secret)?,
+            accepted: Vec::new(),
+        })
+    }
+
+    /// Reads tokens that were made with another secret, too, and makes none with it.
+    ///
+    /// # Errors
+    /// [`SealError::Internal`] if the library fails.
+    pub fn accepting(mut self, other: &SealingKey) -> Result<Self, SealError> {
+        self.accepted.push(Key::of(other)?);
+        Ok(self)
     }
 
     /// The token of a session's generation.
     pub fn make(&self, session: SessionId, generation: Generation) -> RefreshToken {
         let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH));
         bytes.push(FORMAT);
-        bytes.extend_from_slice(&self.name);
+        bytes.extend_from_slice(&self.current.name);
         bytes.extend_from_slice(session.as_uuid().as_bytes());
         bytes.extend_from_slice(&generation.get().to_be_bytes());
-        let proof = hmac::sign(&self.key, &bytes);
+        let proof = hmac::sign(&self.current.hmac, &bytes);
         bytes.extend_from_slice(proof.as_ref());
         let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + 2 * LENGTH));
         text.push_str(PREFIX);
@@ -70,8 +97,10 @@ impl RefreshTokens {
         let mut bytes = Zeroizing::new([0; LENGTH + 3]);
         let length = URL_SAFE_NO_PAD.decode_slice(encoded, &mut bytes[..]).ok()?;
         let (signed, proof) = bytes.get(..length)?.split_at_checked(SIGNED)?;
-        let rest = signed.strip_prefix(&[FORMAT])?.strip_prefix(&self.name)?;
-        hmac::verify(&self.key, signed, proof).ok()?;
+        let rest = signed.strip_prefix(&[FORMAT])?.get(4..)?;
+        // The names only save work: two keys may have the same.
+        let mut keys = std::iter::once(&self.current).chain(&self.accepted);
+        keys.find(|key| key.proves(signed, proof))?;
         let (session, generation) = rest.split_at_checked(16)?;
         let session = SessionId::from_uuid(Uuid::from_slice(session).ok()?);
         let generation = u32::from_be_bytes(generation.try_into().ok()?);
@@ -161,6 +190,20 @@ mod tests {
         for length in 0..text.len() {
             assert_eq!(tokens("abcd").read(&text[..length]), None, "{length}");
         }
+    }
+
+    #[test]
+    fn a_token_outlives_the_secret_that_is_exchanged() {
+        let secret =
+            |text: &str| SealingKey::from_secret(&SecretString::from(text.repeat(8))).unwrap();
+        let of_old = tokens("abcd").make(SessionId::random(), generation(7));
+        let both = tokens("efgh").accepting(&secret("abcd")).unwrap();
+        let session = both.read(of_old.expose()).unwrap().0;
+        let of_new = both.make(session, generation(8));
+        let expected = Some((session, generation(8)));
+        assert_eq!(tokens("efgh").read(of_new.expose()), expected);
+        assert_eq!(tokens("abcd").read(of_new.expose()), None);
+        assert_eq!(tokens("efgh").read(of_old.expose()), None);
     }
 
     #[test]

@@ -115,6 +115,51 @@ impl SealingKey {
     }
 }
 
+/// The operator's secrets: one that seals and opens, and others that open only, while the one is
+/// exchanged.
+#[derive(Debug)]
+pub struct SealingKeys {
+    current: SealingKey,
+    accepted: Vec<SealingKey>,
+}
+
+impl From<SealingKey> for SealingKeys {
+    fn from(current: SealingKey) -> Self {
+        Self {
+            current,
+            accepted: Vec::new(),
+        }
+    }
+}
+
+impl SealingKeys {
+    /// Opens what another secret sealed, too.
+    #[must_use]
+    pub fn accepting(mut self, other: SealingKey) -> Self {
+        if self.named(other.key_id()).is_none() {
+            self.accepted.push(other);
+        }
+        self
+    }
+
+    /// The one that seals.
+    pub fn current(&self) -> &SealingKey {
+        &self.current
+    }
+
+    /// Those that open only.
+    pub fn accepted(&self) -> &[SealingKey] {
+        &self.accepted
+    }
+
+    /// The one of this name.
+    pub fn named(&self, key_id: &str) -> Option<&SealingKey> {
+        std::iter::once(&self.current)
+            .chain(&self.accepted)
+            .find(|key| key.key_id() == key_id)
+    }
+}
+
 fn derive<const N: usize>(root: &Prk, label: &[u8]) -> Result<Zeroizing<[u8; N]>, SealError> {
     let mut key = Zeroizing::new([0; N]);
     root.expand(&[label], Bytes(N))
@@ -190,6 +235,21 @@ mod tests {
         let error = SealingKey::from_secret(&SecretString::from("short")).unwrap_err();
         assert_eq!(error, SealError::ShortSecret(5));
         assert!(error.to_string().contains("32 bytes") && !error.to_string().contains("short"));
+    }
+
+    #[test]
+    fn the_current_secret_seals_and_every_accepted_one_opens() {
+        let other = "fedcba9876543210fedcba9876543210";
+        let sealed_by_other = key(other).seal(b"private", b"kid").unwrap();
+        let keys = SealingKeys::from(key(SECRET)).accepting(key(other));
+        assert_eq!(keys.current().key_id(), key(SECRET).key_id());
+        let opens = keys.named(key(other).key_id()).unwrap();
+        assert_eq!(
+            &opens.open(&sealed_by_other, b"kid").unwrap()[..],
+            b"private"
+        );
+        assert!(keys.named("another").is_none());
+        assert_eq!(keys.accepting(key(SECRET)).accepted().len(), 1);
     }
 
     #[test]
