@@ -48,7 +48,7 @@ enum Command {
     /// Make, show, change and import users.
     #[command(subcommand)]
     Users(users::Command),
-    /// Show the keys that sign tokens.
+    /// Show and rotate the keys that sign tokens.
     #[command(subcommand)]
     Keys(keys::Command),
     /// Register, show, change and remove clients.

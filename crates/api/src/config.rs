@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -63,7 +64,7 @@ pub(crate) fn is_given(secret: &SecretString) -> bool {
     !secret.expose_secret().is_empty()
 }
 
-/// What encrypts the signing keys.
+/// What encrypts the signing keys, and proves refresh tokens.
 #[derive(Debug, Clone, Args)]
 pub struct SecretArgs {
     /// Encrypts the signing keys in the database: at least 32 bytes, for example from
@@ -76,6 +77,16 @@ pub struct SecretArgs {
         value_name = "SECRET"
     )]
     pub secret: Option<SecretString>,
+
+    /// Another secret that is accepted besides, while one is exchanged for the other: it opens
+    /// keys and reads refresh tokens, and makes none.
+    #[arg(
+        long,
+        env = "PASSGATE_ACCEPTED_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub accepted_secret: Option<SecretString>,
 }
 
 /// Whether anybody may make an account.
@@ -132,6 +143,31 @@ impl From<HashBackend> for Backend {
             HashBackend::Reference => Self::Reference,
         }
     }
+}
+
+/// How long a key signs before another follows it by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRotation(pub Option<Duration>);
+
+impl FromStr for KeyRotation {
+    type Err = humantime::DurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self(None)),
+            text => humantime::parse_duration(text).map(|rotation| Self(Some(rotation))),
+        }
+    }
+}
+
+/// How the signing keys are published.
+#[derive(Debug, Clone, Args)]
+pub struct PublicationArgs {
+    /// How long others may cache the published keys, the same for every replica: 1s to 24h. A new
+    /// key is published for so long, and some seconds, before it signs.
+    #[arg(long, env = "PASSGATE_JWKS_MAX_AGE", default_value = "5m", value_name = "TIME",
+          value_parser = humantime::parse_duration)]
+    pub jwks_max_age: Duration,
 }
 
 /// What makes and stores passwords.
@@ -255,6 +291,19 @@ pub struct ServeArgs {
         value_name = "ALGORITHM"
     )]
     pub jwt_algorithm: JwtAlgorithm,
+
+    /// The publication of the keys.
+    #[command(flatten)]
+    pub publication: PublicationArgs,
+
+    /// How long a key signs before another follows it by itself: 1d to ten years, or `off`.
+    #[arg(
+        long,
+        env = "PASSGATE_KEY_ROTATION",
+        default_value = "90d",
+        value_name = "TIME"
+    )]
+    pub key_rotation: KeyRotation,
 
     /// The secret shared with verifying services, for HS256: at least 32 bytes.
     #[arg(

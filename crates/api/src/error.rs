@@ -12,8 +12,10 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use passgate_auth::flows::{ChangePasswordError, LogInError, RefreshError, RegisterError};
-use passgate_auth::jwt::{Forbidden, VerifyError};
+use passgate_auth::flows::{
+    AnnounceError, ChangePasswordError, LogInError, RefreshError, RegisterError, SigningKeysError,
+};
+use passgate_auth::jwt::{Forbidden, IssueError, VerifyError};
 use passgate_auth::password::{PasswordError, PolicyViolations};
 use passgate_domain::client::Grant;
 use passgate_domain::ports::{Cause, StoreError, UniqueField};
@@ -103,6 +105,10 @@ pub enum ApiError {
     ClientTaken,
     /// The client has two secrets already.
     TwoSecrets,
+    /// A key is announced already, and does not sign yet.
+    KeyAnnounced(String),
+    /// Tokens are signed with a shared secret, which has no keys.
+    NoSigningKeys,
     /// There is nothing at this path.
     NotFound,
     /// The path has other methods.
@@ -302,6 +308,14 @@ impl ApiError {
                 "invalid_request",
                 "This is your own account: another administrator, or the command line, can do that",
             ),
+            Self::KeyAnnounced(detail) => {
+                Parts::new(S::CONFLICT, "invalid_request", detail.clone())
+            }
+            Self::NoSigningKeys => Parts::new(
+                S::CONFLICT,
+                "invalid_request",
+                "Tokens are signed with a shared secret (HS256): there are no keys to rotate",
+            ),
             Self::NotFound => Parts::new(
                 S::NOT_FOUND,
                 "invalid_request",
@@ -427,6 +441,41 @@ impl From<PasswordError> for ApiError {
     }
 }
 
+impl From<IssueError> for ApiError {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::KeysUnavailable => Self::Unavailable {
+                what: "There is no key to sign with",
+                retry_after: STORE_RETRY_AFTER,
+                cause: Some(error.into()),
+            },
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<SigningKeysError> for ApiError {
+    fn from(error: SigningKeysError) -> Self {
+        match error {
+            SigningKeysError::Store(error) => error.into(),
+            SigningKeysError::OtherSecret { .. }
+            | SigningKeysError::Damaged { .. }
+            | SigningKeysError::Key(_)
+            | SigningKeysError::Seal(_) => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<AnnounceError> for ApiError {
+    fn from(error: AnnounceError) -> Self {
+        match error {
+            AnnounceError::Announced { .. } => Self::KeyAnnounced(capitalised(&error.to_string())),
+            AnnounceError::NoKey(_) => Self::Internal(error.into()),
+            AnnounceError::Keys(error) => error.into(),
+        }
+    }
+}
+
 impl From<LogInError> for ApiError {
     fn from(error: LogInError) -> Self {
         match error {
@@ -434,7 +483,7 @@ impl From<LogInError> for ApiError {
             LogInError::Client(error) => error.into(),
             LogInError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
             LogInError::Password(error) => error.into(),
-            LogInError::Issue(error) => Self::Internal(error.into()),
+            LogInError::Issue(error) => error.into(),
             LogInError::Store(error) => error.into(),
         }
     }
@@ -450,7 +499,7 @@ impl From<RefreshError> for ApiError {
                 Self::InvalidRefreshToken
             }
             RefreshError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
-            RefreshError::Issue(error) => Self::Internal(error.into()),
+            RefreshError::Issue(error) => error.into(),
             RefreshError::Store(error) => error.into(),
         }
     }

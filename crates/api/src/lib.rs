@@ -13,6 +13,7 @@ pub mod extract;
 pub mod failure;
 pub mod handlers;
 pub mod hashing;
+pub mod keeper;
 pub mod live;
 pub mod metrics;
 pub mod openapi;

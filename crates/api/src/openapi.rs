@@ -45,6 +45,8 @@ use crate::handlers::{
         admin::clients::add_secret,
         admin::clients::remove_secret,
         admin::audit::list,
+        admin::keys::list,
+        admin::keys::announce,
         jwks::jwks,
         metadata::metadata,
         health::live,

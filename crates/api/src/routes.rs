@@ -15,7 +15,7 @@ use crate::handlers::{
 use crate::openapi::ApiDoc;
 
 /// Every path that the OpenAPI description has.
-pub const PATHS: [&str; 24] = [
+pub const PATHS: [&str; 25] = [
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/admin/audit",
@@ -23,6 +23,7 @@ pub const PATHS: [&str; 24] = [
     "/admin/clients/{id}",
     "/admin/clients/{id}/secrets",
     "/admin/clients/{id}/secrets/{slot}",
+    "/admin/keys",
     "/admin/users",
     "/admin/users/{id}",
     "/admin/users/{id}/password",
@@ -82,7 +83,7 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 fn administration(config: &mut ServiceConfig) {
-    use admin::{audit, users};
+    use admin::{audit, keys, users};
     config
         .service(
             resource("/admin/users", "GET, HEAD, POST")
@@ -104,7 +105,12 @@ fn administration(config: &mut ServiceConfig) {
                 .route(get().to(users::sessions))
                 .route(web::delete().to(users::end_sessions)),
         )
-        .service(resource("/admin/audit", "GET, HEAD").route(get().to(audit::list)));
+        .service(resource("/admin/audit", "GET, HEAD").route(get().to(audit::list)))
+        .service(
+            resource("/admin/keys", "GET, HEAD, POST")
+                .route(get().to(keys::list))
+                .route(web::post().to(keys::announce)),
+        );
 }
 
 fn administration_of_clients(config: &mut ServiceConfig) {

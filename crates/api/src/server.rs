@@ -15,13 +15,11 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App, HttpServer, rt, web};
-use passgate_auth::flows::{Lifetimes, Tokens, open_key_ring};
-use passgate_auth::jwt::{
-    Audience, Issuer, IssuerId, JwksDocument, SharedSecret, Signer, Ttl, Verifier,
-};
+use passgate_auth::flows::{InvalidSchedule, KeySchedule, Lifetimes, SigningKeys, Tokens};
+use passgate_auth::jwt::{Audience, Issuer, IssuerId, SharedSecret, Signer, Ttl, Verifier};
 use passgate_auth::password::{Passwords, Pepper, Policy};
 use passgate_auth::refresh::RefreshTokens;
-use passgate_auth::seal::SealingKey;
+use passgate_auth::seal::SealingKeys;
 use passgate_domain::ports::{AuditStore, SessionStore, SigningKeyStore, StoreError};
 use passgate_domain::token::TokenClaims;
 use passgate_domain::{Clock, SystemClock};
@@ -29,9 +27,10 @@ use passgate_persistence::PgStore;
 use secrecy::SecretString;
 
 use crate::capacity;
-use crate::config::{PasswordArgs, ServeArgs, is_given};
+use crate::config::{PasswordArgs, PublicationArgs, ServeArgs, is_given};
 use crate::database::{Database, Migrate};
 use crate::failure::Failure;
+use crate::keeper;
 use crate::live::LiveSessions;
 use crate::metrics::Metrics;
 use crate::request_log::observe;
@@ -70,7 +69,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
 
 fn serve_on(args: &ServeArgs, database: &Database, listener: TcpListener) -> Result<(), Failure> {
     let address = listener.local_addr()?;
-    let sealing = secret::sealing_key(
+    let sealing = secret::sealing_keys(
         &args.secret,
         database.data_dir(),
         database.store().signing_keys()?.is_empty(),
@@ -78,7 +77,7 @@ fn serve_on(args: &ServeArgs, database: &Database, listener: TcpListener) -> Res
     let state = web::Data::new(build_state(
         args,
         database.store().clone(),
-        &sealing,
+        sealing,
         address,
     )?);
     capacity::tell(&args.passwords, &state.passwords);
@@ -225,7 +224,7 @@ pub fn cores() -> usize {
 pub fn build_state(
     args: &ServeArgs,
     store: PgStore,
-    sealing: &SealingKey,
+    sealing: impl Into<SealingKeys>,
     address: SocketAddr,
 ) -> Result<AppState, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -247,12 +246,13 @@ pub fn build_state(
         .map_err(|error| Failure::new(format!("--audience cannot be used: {error}")))?;
     let ttl = Ttl::try_new(args.access_token_ttl)
         .map_err(|error| Failure::new(format!("--access-token-ttl cannot be used: {error}")))?;
-    let (signer, verifier, jwks) = signer(args, &store, sealing, &clock, &iss, &audience)?;
+    let sealing = Arc::new(sealing.into());
+    let refresh = refresh_tokens(&sealing)?;
+    let (signer, verifier, keys) = signer(args, &store, sealing, &clock, &iss, &audience)?;
     let issuer = Issuer::new(iss, signer, ttl, Arc::clone(&clock));
     if !AUDIT_RETENTION.contains(&args.audit_retention) {
         return Err(Failure::new("--audit-retention is from 1d to 10y"));
     }
-    let refresh = RefreshTokens::new(sealing)?;
     let lifetimes = lifetimes(args)?;
     let passwords = passwords(&args.passwords)?;
     Ok(AppState {
@@ -263,7 +263,7 @@ pub fn build_state(
         policy: policy(&args.passwords),
         tokens: Tokens::new(issuer, audience, refresh, lifetimes, Arc::clone(&clock)),
         verifier,
-        jwks,
+        keys,
         registration: args.registration,
         audit_retention: args.audit_retention,
         trusted_proxies: args.trusted_proxy.clone(),
@@ -281,24 +281,49 @@ fn lifetimes(args: &ServeArgs) -> Result<Lifetimes, Failure> {
     )
 }
 
+fn refresh_tokens(sealing: &SealingKeys) -> Result<RefreshTokens, Failure> {
+    let mut tokens = RefreshTokens::new(sealing.current())?;
+    for accepted in sealing.accepted() {
+        tokens = tokens.accepting(accepted)?;
+    }
+    Ok(tokens)
+}
+
+/// When keys follow each other, by these settings.
+///
+/// # Errors
+/// A [`Failure`] that names the setting that is wrong.
+pub fn key_schedule(
+    publication: &PublicationArgs,
+    rotation: Option<Duration>,
+) -> Result<KeySchedule, Failure> {
+    KeySchedule::try_new(publication.jwks_max_age, rotation).map_err(|error| {
+        let flag = match error {
+            InvalidSchedule::MaxAge => "--jwks-max-age",
+            InvalidSchedule::Rotation => "--key-rotation",
+        };
+        Failure::new(format!("{flag} cannot be used: {error}"))
+    })
+}
+
 fn signer(
     args: &ServeArgs,
     store: &PgStore,
-    sealing: &SealingKey,
+    sealing: Arc<SealingKeys>,
     clock: &Arc<dyn Clock>,
     issuer: &IssuerId,
     audience: &Audience,
-) -> Result<(Signer, Verifier<TokenClaims>, JwksDocument), Failure> {
+) -> Result<(Signer, Verifier<TokenClaims>, Option<SigningKeys>), Failure> {
     let (issuer, audience) = (issuer.clone(), audience.clone());
+    let schedule = key_schedule(&args.publication, args.key_rotation.0)?;
     if let Some(algorithm) = args.jwt_algorithm.asymmetric() {
-        let ring = open_key_ring(store, sealing, algorithm, clock.as_ref())?;
-        let jwks = ring.jwks();
-        let verifier = Verifier::new(issuer, audience, ring.clone());
-        return Ok((ring.into(), verifier, jwks));
+        let keys = SigningKeys::open(store, sealing, algorithm, schedule, Arc::clone(clock))?;
+        let verifier = Verifier::new(issuer, audience, keys.ring().clone());
+        return Ok((keys.ring().clone().into(), verifier, Some(keys)));
     }
     let secret = shared_secret(args)?;
     let verifier = Verifier::new(issuer, audience, secret.clone());
-    Ok((secret.into(), verifier, JwksDocument::empty()))
+    Ok((secret.into(), verifier, None))
 }
 
 fn shared_secret(args: &ServeArgs) -> Result<SharedSecret, Failure> {
@@ -349,7 +374,7 @@ pub fn policy(args: &PasswordArgs) -> Policy {
     }
 }
 
-/// Starts the server on a bound listener.
+/// Starts the server on a bound listener, and what follows the signing keys beside it.
 ///
 /// # Errors
 /// An I/O error if the listener cannot be used.
@@ -359,6 +384,7 @@ pub fn run(
     workers: usize,
     shutdown_timeout: Duration,
 ) -> io::Result<Server> {
+    rt::spawn(keeper::keep(state.clone().into_inner()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())

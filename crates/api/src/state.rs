@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use passgate_auth::flows::Tokens;
-use passgate_auth::jwt::{JwksDocument, Verifier};
+use passgate_auth::flows::{SigningKeys, Tokens};
+use passgate_auth::jwt::Verifier;
 use passgate_auth::password::{Passwords, Policy};
 use passgate_domain::Clock;
 use passgate_domain::token::TokenClaims;
@@ -27,8 +27,8 @@ pub struct AppState {
     pub tokens: Tokens,
     /// Checks the access tokens that come back.
     pub verifier: Verifier<TokenClaims>,
-    /// The public keys, ready to send.
-    pub jwks: JwksDocument,
+    /// The signing keys; none with a shared secret.
+    pub keys: Option<SigningKeys>,
     /// Whether anybody may make an account.
     pub registration: Registration,
     /// How long the audit log keeps an event.

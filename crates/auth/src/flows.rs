@@ -29,5 +29,8 @@ pub use log_in::{LogIn, LogInError, LoggedIn, log_in};
 pub use refresh::{Refresh, RefreshError, refresh};
 pub use register::{Register, RegisterError, register};
 pub use revoke::{Revoke, RevokeError, Revoked, revoke};
-pub use signing_keys::{SigningKeysError, open_key_ring};
+pub use signing_keys::{
+    AnnounceError, Followed, InvalidSchedule, KeySchedule, ReplacedKeys, SigningKeys,
+    SigningKeysError, announce_key, replace_keys, reseal_keys,
+};
 pub use tokens::{ClientGranted, Granted, InvalidLifetimes, Lifetimes, Tokens};

@@ -10,9 +10,6 @@ use crate::jwt::{Forbidden, Verified, VerifyError};
 /// The scope of protection that a challenge names (RFC 9110 section 11.5).
 const REALM: &str = "api";
 
-/// How long others may keep a JWK Set without asking, in seconds.
-pub(crate) const JWKS_MAX_AGE: u32 = 300;
-
 /// The media type of what [`Rejection`] is rendered as (RFC 9457).
 pub(crate) const PROBLEM: &str = "application/problem+json";
 

@@ -37,7 +37,7 @@ mod verifying_key;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use issuer::{IssueError, Issuer, Mint, Minted, Signer};
 pub use key::{KeyError, SigningKey};
-pub use key_ring::{JwksDocument, KeyRing};
+pub use key_ring::{HeldKey, JwksDocument, KeyRing, KeyRingBuilder, Lease, RotationError};
 pub use key_set::{KeySet, Skipped};
 pub use key_source::{BoxFuture, KeySource, Refresh};
 pub use names::{Audience, InvalidName, InvalidTtl, IssuerId, Kid, Subject, Ttl};

@@ -6,7 +6,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text, Timestamptz};
 use passgate_domain::ports::{Cause, StoreError};
 use passgate_domain::session::{Device, Generation, Session, SessionId};
-use passgate_domain::signing_key::{SigningKeyState, StoredSigningKey};
 use passgate_domain::{
     Credentials, Email, NewUser, PasswordHash, Role, ScopeSet, User, UserId, UserStatus, Username,
 };
@@ -14,7 +13,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::error::corrupt;
-use crate::schema::{sessions, signing_keys, users};
+use crate::schema::{sessions, users};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
@@ -195,62 +194,5 @@ impl SessionRow {
             idle_until: self.idle_until,
             expires_at: self.expires_at,
         })
-    }
-}
-
-const ACTIVE: &str = "active";
-const RETIRED: &str = "retired";
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = signing_keys)]
-#[diesel(check_for_backend(diesel::pg::Pg))]
-pub(crate) struct SigningKeyRow {
-    kid: String,
-    algorithm: String,
-    public_jwk: String,
-    sealed_private_key: Vec<u8>,
-    sealing_key_id: String,
-    state: String,
-    created_at: OffsetDateTime,
-}
-
-impl SigningKeyRow {
-    pub(crate) fn of(key: &StoredSigningKey) -> Self {
-        Self {
-            kid: key.kid.clone(),
-            algorithm: key.algorithm.clone(),
-            public_jwk: key.public_jwk.clone(),
-            sealed_private_key: key.sealed_private_key.clone(),
-            sealing_key_id: key.sealing_key_id.clone(),
-            state: state_name(key.state).to_owned(),
-            created_at: key.created_at,
-        }
-    }
-
-    pub(crate) fn into_key(self) -> Result<StoredSigningKey, StoreError> {
-        let state = match self.state.as_str() {
-            ACTIVE => SigningKeyState::Active,
-            RETIRED => SigningKeyState::Retired,
-            other => {
-                let cause = format!("{other:?} is neither active nor retired");
-                return Err(corrupt("signing_keys", "state", &self.kid, cause.into()));
-            }
-        };
-        Ok(StoredSigningKey {
-            kid: self.kid,
-            algorithm: self.algorithm,
-            public_jwk: self.public_jwk,
-            sealed_private_key: self.sealed_private_key,
-            sealing_key_id: self.sealing_key_id,
-            state,
-            created_at: self.created_at,
-        })
-    }
-}
-
-pub(crate) const fn state_name(state: SigningKeyState) -> &'static str {
-    match state {
-        SigningKeyState::Active => ACTIVE,
-        SigningKeyState::Retired => RETIRED,
     }
 }

@@ -61,6 +61,9 @@ diesel::table! {
         sealing_key_id -> Text,
         state -> Text,
         created_at -> Timestamptz,
+        promotable_at -> Nullable<Timestamptz>,
+        promoted_at -> Nullable<Timestamptz>,
+        retired_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -50,7 +50,10 @@ fn the_database_refuses_what_no_release_of_ours_writes() {
         .create_user(&new_user("matt"), &act(datetime!(2026-11-01 12:00 UTC)))
         .unwrap();
     store
-        .install_signing_key(&signing_key("k1", "EdDSA"))
+        .install_signing_key(
+            &signing_key("k1", "EdDSA"),
+            &act(datetime!(2026-11-01 12:00 UTC)),
+        )
         .unwrap();
     store
         .create_client(
@@ -75,6 +78,9 @@ fn the_database_refuses_what_no_release_of_ours_writes() {
         "UPDATE clients SET secret_1_at = NULL",
         "UPDATE clients SET secret_2_hint = 'abcd'",
         "UPDATE clients SET secret_1_sha256 = 'short'",
+        "UPDATE signing_keys SET state = 'announced'",
+        "UPDATE signing_keys SET state = 'retired'",
+        "UPDATE signing_keys SET retired_at = now()",
     ] {
         assert!(
             database.connect().batch_execute(statement).is_err(),

@@ -25,7 +25,7 @@ impl From<ClientTokenError> for ApiError {
         match error {
             ClientTokenError::Client(error) => error.into(),
             ClientTokenError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
-            ClientTokenError::Issue(error) => Self::Internal(error.into()),
+            ClientTokenError::Issue(error) => error.into(),
         }
     }
 }

@@ -28,11 +28,11 @@ pub async fn live() -> web::Json<Health> {
     web::Json(Health { status: "ok" })
 }
 
-/// Answers well as long as log-ins can succeed. The key ring is there since the start, or the
-/// server would not be.
+/// Answers well as long as log-ins can succeed: the database answers, and there is a key to sign
+/// with.
 ///
 /// # Errors
-/// [`ApiError::Unavailable`] while the database is away.
+/// [`ApiError::Unavailable`] otherwise.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -40,10 +40,14 @@ pub async fn live() -> web::Json<Health> {
     summary = "Whether requests should be sent here",
     responses(
         (status = 200, description = "They should", body = Health),
-        (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away, or there is no key to sign with", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn ready(state: web::Data<AppState>) -> Result<web::Json<Health>, ApiError> {
-    blocking::run(move || state.store.ping()).await?;
+    blocking::run::<_, ApiError, _>(move || {
+        state.store.ping()?;
+        Ok(state.tokens.ready()?)
+    })
+    .await?;
     Ok(web::Json(Health { status: "ok" }))
 }

@@ -2,12 +2,9 @@
 
 use actix_web::http::header::{self, EntityTag, IfNoneMatch};
 use actix_web::{HttpResponse, web};
+use passgate_auth::jwt::JwksDocument;
 
 use crate::state::AppState;
-
-/// How long others may keep the keys without asking, in seconds. A new key has to be published
-/// for so long before it signs.
-pub const MAX_AGE: u32 = 300;
 
 /// Shows the public keys.
 #[utoipa::path(
@@ -24,8 +21,10 @@ pub async fn jwks(
     state: web::Data<AppState>,
     known: Option<web::Header<IfNoneMatch>>,
 ) -> HttpResponse {
-    let etag = EntityTag::new_strong(state.jwks.etag().trim_matches('"').to_owned());
-    let cache = (header::CACHE_CONTROL, format!("public, max-age={MAX_AGE}"));
+    let keys = state.keys.as_ref();
+    let jwks = keys.map_or_else(JwksDocument::empty, |keys| keys.ring().jwks());
+    let etag = EntityTag::new_strong(jwks.etag().trim_matches('"').to_owned());
+    let cache = (header::CACHE_CONTROL, jwks.cache_control());
     let unchanged = match known.map(web::Header::into_inner) {
         Some(IfNoneMatch::Any) => true,
         Some(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&etag)),
@@ -41,5 +40,5 @@ pub async fn jwks(
         .insert_header(cache)
         .insert_header(header::ETag(etag))
         .content_type("application/json")
-        .body(state.jwks.body().to_owned())
+        .body(jwks.body().to_owned())
 }

@@ -7,8 +7,10 @@ use passgate_domain::client::Grant;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::jwks::MAX_AGE;
 use crate::state::AppState;
+
+/// How long the description may be kept without asking, in seconds.
+const MAX_AGE: u32 = 300;
 
 /// HTTP Basic.
 const BASIC: &str = "client_secret_basic";

@@ -139,7 +139,7 @@ fn an_account_is_made_shown_changed_and_deleted() {
     assert_eq!(again["errors"][0]["field"], "username");
     let id = &account["id"];
     assert_eq!(
-        deeds(&app, &root)[1..],
+        deeds(&app, &root)[2..],
         [
             format!("user:1 user_created {id} -"),
             format!("user:1 user_changed {id} email display_name roles"),

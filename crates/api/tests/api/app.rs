@@ -66,7 +66,7 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let sealing = SealingKey::from_secret(&SecretString::from(SECRET)).unwrap();
-        let state = server::build_state(&args, database.store(), &sealing, address)
+        let state = server::build_state(&args, database.store(), sealing, address)
             .unwrap_or_else(|failure| panic!("{failure}"));
         let passwords = state.passwords.clone();
         let (sender, receiver) = mpsc::channel();

@@ -24,6 +24,7 @@ mod import;
 mod interop;
 mod interop_clients;
 mod introspection;
+mod keys;
 mod limits;
 mod metrics;
 mod oauth2_crate;

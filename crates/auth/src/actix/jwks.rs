@@ -2,11 +2,11 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::{Rejection, data};
-use crate::http::{JWKS_MAX_AGE, none_match};
+use crate::http::none_match;
 use crate::jwt::KeyRing;
 
 /// Shows the public keys of the [`KeyRing`] in the app's data (RFC 7517 section 5), to be kept
-/// for five minutes, with an entity tag.
+/// for as long as the ring says, with an entity tag.
 pub async fn jwks(request: HttpRequest) -> HttpResponse {
     let Some(ring) = data::<KeyRing>(&request) else {
         return Rejection::not_configured("a KeyRing in the app's data").error_response();
@@ -24,10 +24,7 @@ pub async fn jwks(request: HttpRequest) -> HttpResponse {
     };
     response
         .insert_header((header::ETAG, format!("\"{}\"", document.etag())))
-        .insert_header((
-            header::CACHE_CONTROL,
-            format!("public, max-age={JWKS_MAX_AGE}"),
-        ));
+        .insert_header((header::CACHE_CONTROL, document.cache_control()));
     if known {
         return response.finish();
     }

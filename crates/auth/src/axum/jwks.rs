@@ -2,11 +2,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::http::{JWKS_MAX_AGE, none_match};
+use crate::http::none_match;
 use crate::jwt::KeyRing;
 
 /// Shows the public keys of the [`KeyRing`] in the state (RFC 7517 section 5), to be kept for
-/// five minutes, with an entity tag.
+/// as long as the ring says, with an entity tag.
 pub async fn jwks(State(ring): State<KeyRing>, headers: HeaderMap) -> Response {
     let document = ring.jwks();
     let known = headers
@@ -16,10 +16,7 @@ pub async fn jwks(State(ring): State<KeyRing>, headers: HeaderMap) -> Response {
         .any(|tags| none_match(tags, document.etag()));
     let about = [
         (header::ETAG, format!("\"{}\"", document.etag())),
-        (
-            header::CACHE_CONTROL,
-            format!("public, max-age={JWKS_MAX_AGE}"),
-        ),
+        (header::CACHE_CONTROL, document.cache_control()),
     ];
     if known {
         return (StatusCode::NOT_MODIFIED, about).into_response();

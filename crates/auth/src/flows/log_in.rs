@@ -92,6 +92,8 @@ pub fn log_in<S: UserStore + SessionStore + ClientStore + AuditStore + ?Sized>(
     command: &LogIn,
     act: &Act,
 ) -> Result<LoggedIn, LogInError> {
+    // Before a password is hashed and a session opened for nothing.
+    tokens.ready()?;
     let client = Identified::look(store, command.client.as_ref(), act)?.using(Grant::Password)?;
     let refuse = |deed: Deed, error| {
         store.record(&deed, &act.at(tokens.now()))?;

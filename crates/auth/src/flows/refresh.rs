@@ -74,6 +74,8 @@ pub fn refresh<S: SessionStore + ClientStore + AuditStore + ?Sized>(
         .refresh_tokens()
         .read(command.refresh_token.expose_secret());
     let (id, generation) = presented.ok_or(RefreshError::Invalid)?;
+    // Before the token is used up for an answer that cannot be given.
+    tokens.ready()?;
     let client =
         Identified::look(store, command.client.as_ref(), act)?.using(Grant::RefreshToken)?;
     let rotate = Rotate {

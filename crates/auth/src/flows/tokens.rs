@@ -131,6 +131,14 @@ impl Tokens {
         &self.audience
     }
 
+    /// Looks whether tokens can be signed just now.
+    ///
+    /// # Errors
+    /// [`IssueError::KeysUnavailable`].
+    pub fn ready(&self) -> Result<(), IssueError> {
+        self.issuer.ready()
+    }
+
     pub(super) fn now(&self) -> OffsetDateTime {
         self.clock.now()
     }

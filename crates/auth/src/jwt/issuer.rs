@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::header::{ACCESS_TOKEN, NewHeader};
-use super::{Audience, InvalidName, IssuerId, KeyRing, Subject, Ttl};
+use super::{Audience, InvalidName, IssuerId, KeyRing, SigningKey, Subject, Ttl};
 
 /// What signs: the active key of a ring, or a shared secret.
 #[derive(Debug, Clone)]
@@ -52,6 +52,11 @@ pub enum IssueError {
     /// The application's claims have a name that the issuer sets itself.
     #[error("the application must not set the claim {0}")]
     Collision(String),
+    /// There is no key to sign with just now.
+    #[error(
+        "there is no key to sign with: the keys were not read for too long, or cannot be opened"
+    )]
+    KeysUnavailable,
     /// The cryptographic library failed.
     #[error("the token could not be signed")]
     Sign,
@@ -80,6 +85,14 @@ impl Issuer {
     /// Who this is.
     pub fn id(&self) -> &IssuerId {
         &self.id
+    }
+
+    /// Looks whether a token can be signed just now, before anything is changed for its sake.
+    ///
+    /// # Errors
+    /// [`IssueError::KeysUnavailable`].
+    pub fn ready(&self) -> Result<(), IssueError> {
+        self.signer.hold(self.clock.now()).map(drop)
     }
 
     /// Begins a token about somebody, for somebody.
@@ -197,12 +210,9 @@ impl<'a> Mint<'a> {
             return Err(IssueError::Collision((*name).to_owned()));
         }
         let token_id = Uuid::new_v4().to_string();
-        let now = self
-            .issuer
-            .clock
-            .now()
-            .replace_nanosecond(0)
-            .map_err(|_| IssueError::Sign)?;
+        let now = self.issuer.clock.now();
+        let held = self.issuer.signer.hold(now)?;
+        let now = now.replace_nanosecond(0).map_err(|_| IssueError::Sign)?;
         let expires_at = now + self.ttl.get();
         let claims = NewClaims {
             iss: self.issuer.id.as_str(),
@@ -217,7 +227,7 @@ impl<'a> Mint<'a> {
             roles: self.roles,
             extra,
         };
-        let token = sign(&self.issuer.signer, &claims)?;
+        let token = sign(&held, &claims)?;
         Ok(Minted {
             token,
             token_id,
@@ -227,11 +237,29 @@ impl<'a> Mint<'a> {
     }
 }
 
-fn sign(signer: &Signer, claims: &NewClaims<'_>) -> Result<String, IssueError> {
-    let (alg, kid) = match &signer.0 {
-        Kind::Ring(ring) => (ring.active().algorithm().as_str(), ring.active().kid()),
+impl Signer {
+    /// Takes the key for one token: the ring may exchange it meanwhile.
+    fn hold(&self, now: OffsetDateTime) -> Result<Held, IssueError> {
+        Ok(match &self.0 {
+            Kind::Ring(ring) => Held::Key(ring.signer(now)?),
+            #[cfg(feature = "shared-secret")]
+            Kind::Shared(secret) => Held::Shared(secret.clone()),
+        })
+    }
+}
+
+/// One key, for header and signature of one token.
+enum Held {
+    Key(Arc<SigningKey>),
+    #[cfg(feature = "shared-secret")]
+    Shared(super::SharedSecret),
+}
+
+fn sign(held: &Held, claims: &NewClaims<'_>) -> Result<String, IssueError> {
+    let (alg, kid) = match held {
+        Held::Key(key) => (key.algorithm().as_str(), key.kid()),
         #[cfg(feature = "shared-secret")]
-        Kind::Shared(secret) => ("HS256", secret.kid()),
+        Held::Shared(secret) => ("HS256", secret.kid()),
     };
     let header = NewHeader {
         alg,
@@ -241,10 +269,10 @@ fn sign(signer: &Signer, claims: &NewClaims<'_>) -> Result<String, IssueError> {
     let mut token = encode(&header)?;
     token.push('.');
     token.push_str(&encode(claims)?);
-    let signature = match &signer.0 {
-        Kind::Ring(ring) => ring.active().sign(token.as_bytes()),
+    let signature = match held {
+        Held::Key(key) => key.sign(token.as_bytes()),
         #[cfg(feature = "shared-secret")]
-        Kind::Shared(secret) => secret.sign(token.as_bytes()),
+        Held::Shared(secret) => secret.sign(token.as_bytes()),
     }
     .ok_or(IssueError::Sign)?;
     token.push('.');

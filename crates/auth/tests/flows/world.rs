@@ -29,6 +29,7 @@ pub(crate) const BCRYPT_1234: &str = "$2b$12$oO49VPpCnOjOk91AoVw7VeHQzal7x45OQU5
 pub(crate) struct World {
     pub(crate) store: MemoryStore,
     pub(crate) passwords: Passwords,
+    pub(crate) ring: KeyRing,
     pub(crate) tokens: Tokens,
     pub(crate) verifier: Verifier<UserClaims>,
     /// As the server itself has it, which takes the tokens of clients too.
@@ -45,6 +46,7 @@ pub(crate) fn world() -> World {
     World {
         store: MemoryStore::default(),
         passwords: passwords(),
+        ring: ring.clone(),
         tokens: Tokens::new(
             Issuer::new(id.clone(), ring.clone(), ttl, clock.clone()),
             audience.clone(),

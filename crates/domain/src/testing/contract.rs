@@ -91,6 +91,15 @@ macro_rules! store_contract {
             the_first_signing_key_of_an_algorithm_stays
             algorithms_have_keys_of_their_own
             replicas_that_start_together_agree_on_a_key
+            an_announced_key_is_read_back_as_it_was_announced
+            a_key_has_one_successor
+            a_key_is_promoted_at_its_time
+            of_concurrent_promotions_one_happens
+            a_retired_key_goes_at_its_time
+            a_key_that_leaked_is_replaced_with_all_others_at_once
+            of_concurrent_replacements_one_key_is_left
+            a_resealed_key_is_the_same_key
+            what_happens_to_a_key_is_written_down
         );
         $crate::store_contract!(@rules sessions $make;
             an_opened_session_is_read_back_as_it_was_opened

@@ -1,5 +1,6 @@
 mod audit;
 mod clients;
+mod keys;
 mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -11,11 +12,11 @@ use self::sessions::HeldSession;
 use crate::audit::{Act, Action, Deed, Event};
 use crate::client::Client;
 use crate::ports::{
-    CreateUserError, ImportConflict, ImportSummary, ImportUsersError, SigningKeyStore, StoreError,
-    UniqueField, UserQuery, UserStore,
+    CreateUserError, ImportConflict, ImportSummary, ImportUsersError, StoreError, UniqueField,
+    UserQuery, UserStore,
 };
 use crate::session::{EndReason, SessionId};
-use crate::signing_key::{SigningKeyState, StoredSigningKey};
+use crate::signing_key::StoredSigningKey;
 use crate::{
     ClientId, Credentials, Email, ImportedUser, NewUser, PasswordHash, Patch, User, UserChange,
     UserId, UserStatus, Username,
@@ -330,34 +331,6 @@ impl UserStore for MemoryStore {
             }
             _ => Ok(false),
         }
-    }
-}
-
-impl SigningKeyStore for MemoryStore {
-    fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, StoreError> {
-        let mut keys = self.state().keys.clone();
-        keys.sort_by_key(|key| {
-            (
-                key.state != SigningKeyState::Active,
-                std::cmp::Reverse(key.created_at),
-            )
-        });
-        Ok(keys)
-    }
-
-    fn install_signing_key(
-        &self,
-        candidate: &StoredSigningKey,
-    ) -> Result<StoredSigningKey, StoreError> {
-        let mut state = self.state();
-        let active = state.keys.iter().find(|key| {
-            key.algorithm == candidate.algorithm && key.state == SigningKeyState::Active
-        });
-        if let Some(active) = active {
-            return Ok(active.clone());
-        }
-        state.keys.push(candidate.clone());
-        Ok(candidate.clone())
     }
 }
 

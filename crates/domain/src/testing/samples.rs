@@ -52,16 +52,17 @@ pub fn new_secret(byte: u8) -> NewClientSecret {
     }
 }
 
-/// A key at rest that signs nothing.
+/// An active key at rest that signs nothing.
 pub fn signing_key(kid: &str, algorithm: &str) -> StoredSigningKey {
+    let made = datetime!(2026-11-01 12:00 UTC);
     StoredSigningKey {
         kid: kid.to_owned(),
         algorithm: algorithm.to_owned(),
         public_jwk: format!(r#"{{"kid":"{kid}"}}"#),
         sealed_private_key: kid.as_bytes().to_vec(),
         sealing_key_id: "sample".to_owned(),
-        state: SigningKeyState::Active,
-        created_at: datetime!(2026-11-01 12:00 UTC),
+        state: SigningKeyState::active(made),
+        created_at: made,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::session::EndReason;
 use crate::testing::{act, new_user};
 use crate::{PasswordHash, Patch, User, UserChange};
 
-fn all<S: AuditStore + ?Sized>(store: &S) -> Vec<Event> {
+pub(super) fn all<S: AuditStore + ?Sized>(store: &S) -> Vec<Event> {
     let filter = EventFilter {
         limit: 100,
         ..EventFilter::default()
