@@ -1,5 +1,6 @@
 //! Signing keys: how operators and administrators exchange them, and what others notice.
 
+mod rotation;
 mod secrets;
 
 use std::path::Path;
