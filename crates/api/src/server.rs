@@ -49,6 +49,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const AUDIT_RETENTION: RangeInclusive<Duration> =
     Duration::from_hours(24)..=Duration::from_hours(10 * 366 * 24);
 
+/// How many verified tokens are remembered: a kilobyte each, of whoever is about just now.
+const VERIFIED_TOKENS: usize = 10_000;
+
 /// Serves until told to stop.
 ///
 /// # Errors
@@ -318,11 +321,15 @@ fn signer(
     let schedule = key_schedule(&args.publication, args.key_rotation.0)?;
     if let Some(algorithm) = args.jwt_algorithm.asymmetric() {
         let keys = SigningKeys::open(store, sealing, algorithm, schedule, Arc::clone(clock))?;
-        let verifier = Verifier::new(issuer, audience, keys.ring().clone());
+        let verifier = Verifier::builder(issuer, audience, keys.ring().clone())
+            .cache(VERIFIED_TOKENS)
+            .build();
         return Ok((keys.ring().clone().into(), verifier, Some(keys)));
     }
     let secret = shared_secret(args)?;
-    let verifier = Verifier::new(issuer, audience, secret.clone());
+    let verifier = Verifier::builder(issuer, audience, secret.clone())
+        .cache(VERIFIED_TOKENS)
+        .build();
     Ok((secret.into(), verifier, None))
 }
 

@@ -94,11 +94,11 @@ pub async fn token(
     let grant_type = form.take_text("grant_type");
     let granted = match grant_type.as_deref() {
         Some("password") | None => {
-            let command = password_grant(form, &request, grant_type.is_none())?;
+            let command = password_grant(form, &request, &origin, grant_type.is_none())?;
             log_in(state, command, origin).await?
         }
         Some("refresh_token") => {
-            let command = refresh_grant(form, &request)?;
+            let command = refresh_grant(form, &request, &origin)?;
             blocking::run(move || {
                 let act = origin.act(&state, Actor::Anonymous);
                 flows::refresh(&state.store, &state.tokens, &command, &act)
@@ -147,6 +147,7 @@ async fn log_in(
 fn password_grant(
     mut form: Form,
     request: &HttpRequest,
+    origin: &Origin,
     is_guessed: bool,
 ) -> Result<LogIn, ApiError> {
     let username = form.take_text("username");
@@ -167,18 +168,22 @@ fn password_grant(
         password,
         scope,
         client,
-        device: device(request),
+        device: device(request, origin),
     })
 }
 
-fn refresh_grant(mut form: Form, request: &HttpRequest) -> Result<Refresh, ApiError> {
+fn refresh_grant(
+    mut form: Form,
+    request: &HttpRequest,
+    origin: &Origin,
+) -> Result<Refresh, ApiError> {
     Ok(Refresh {
         refresh_token: form
             .take("refresh_token")
             .ok_or_else(|| missing("refresh_token"))?,
         scope: scope(&mut form)?,
         client: extract::credentials(&mut form, request)?,
-        device: device(request),
+        device: device(request, origin),
     })
 }
 
@@ -202,15 +207,12 @@ fn scope(form: &mut Form) -> Result<ScopeSet, ApiError> {
 }
 
 /// Who is asking, as far as the request tells.
-fn device(request: &HttpRequest) -> Device {
+fn device(request: &HttpRequest, origin: &Origin) -> Device {
     let user_agent = request
         .headers()
         .get(header::USER_AGENT)
         .and_then(|agent| agent.to_str().ok());
-    Device::new(
-        user_agent,
-        request.peer_addr().map(|address| address.ip().to_string()),
-    )
+    Device::new(user_agent, origin.address().map(str::to_owned))
 }
 
 fn missing(field: &str) -> ApiError {

@@ -297,3 +297,22 @@ fn what_is_ended_on_one_replica_ends_there_at_once_and_on_the_others_in_a_moment
         other.refuses_soon(&held.access, path);
     }
 }
+
+#[test]
+fn a_session_shows_the_client_behind_a_trusted_proxy() {
+    for (flags, seen) in [
+        (&["--trusted-proxy", "127.0.0.0/8"][..], "203.0.113.9"),
+        (&[], "127.0.0.1"),
+    ] {
+        let app = App::with(flags);
+        app.register("matt");
+        let forwarded = [
+            crate::client::FORM,
+            ("X-Forwarded-For", "198.51.100.7, 203.0.113.9"),
+        ];
+        let form = "username=matt&password=correct+horse+battery";
+        let held = pair(&app.ask("POST", "/token", &forwarded, form).expect(200));
+        let sessions = app.get_as(&held.access, "/users/me/sessions").expect(200);
+        assert_eq!(sessions[0]["address"], seen);
+    }
+}
