@@ -39,6 +39,6 @@ migration name:
 # The benches; each says what it compares.
 bench:
     cargo bench -p passgate-auth --bench hashing
-    cargo run --release --manifest-path benches/jwt/Cargo.toml
+    cargo run --release --manifest-path crates/auth/benches/peers/Cargo.toml
     cargo bench -p passgate-api --bench refusals
     cargo bench -p passgate-persistence --bench sessions
