@@ -1,9 +1,10 @@
 //! Every error that leaves over HTTP, and the one place where its status is chosen.
 //!
-//! No `match` here has a wildcard arm: a new variant anywhere below does not compile until
+//! No `match` here or in `from` has a wildcard arm: a new variant anywhere below does not compile until
 //! somebody decides its status. Causes are logged once, with the request id, and never sent.
 
 mod clients;
+mod from;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,18 +13,12 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use passgate_auth::flows::{
-    AnnounceError, ChangePasswordError, LogInError, RefreshError, RegisterError, SigningKeysError,
-};
-use passgate_auth::jwt::{Forbidden, IssueError, VerifyError};
-use passgate_auth::password::{PasswordError, PolicyViolations};
+use passgate_auth::jwt::{Forbidden, VerifyError};
+use passgate_auth::password::PolicyViolations;
 use passgate_domain::client::Grant;
-use passgate_domain::ports::{Cause, StoreError, UniqueField};
+use passgate_domain::ports::{Cause, UniqueField};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-/// How long clients are told to wait when the database is away, in seconds.
-const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Why a token is good for nothing that has not expired.
 const SESSION_ENDED: &str =
@@ -409,142 +404,10 @@ impl ResponseError for ApiError {
     }
 }
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(_) => Self::Unavailable {
-                what: "The database cannot be reached",
-                retry_after: STORE_RETRY_AFTER,
-                cause: Some(error.into()),
-            },
-            StoreError::Corrupt { .. } | StoreError::Internal(_) => Self::Internal(error.into()),
-        }
-    }
-}
-
-impl From<PasswordError> for ApiError {
-    fn from(error: PasswordError) -> Self {
-        match error {
-            PasswordError::Busy { retry_after } => Self::Unavailable {
-                what: "Too many passwords are being checked",
-                retry_after,
-                cause: None,
-            },
-            // Nobody is there to read it.
-            PasswordError::Abandoned => Self::Unavailable {
-                what: "The client went away",
-                retry_after: Duration::from_secs(1),
-                cause: None,
-            },
-            error => Self::Internal(error.into()),
-        }
-    }
-}
-
-impl From<IssueError> for ApiError {
-    fn from(error: IssueError) -> Self {
-        match error {
-            IssueError::KeysUnavailable => Self::Unavailable {
-                what: "There is no key to sign with",
-                retry_after: STORE_RETRY_AFTER,
-                cause: Some(error.into()),
-            },
-            error => Self::Internal(error.into()),
-        }
-    }
-}
-
-impl From<SigningKeysError> for ApiError {
-    fn from(error: SigningKeysError) -> Self {
-        match error {
-            SigningKeysError::Store(error) => error.into(),
-            SigningKeysError::OtherSecret { .. }
-            | SigningKeysError::Damaged { .. }
-            | SigningKeysError::Key(_)
-            | SigningKeysError::Seal(_) => Self::Internal(error.into()),
-        }
-    }
-}
-
-impl From<AnnounceError> for ApiError {
-    fn from(error: AnnounceError) -> Self {
-        match error {
-            AnnounceError::Announced { .. } => Self::KeyAnnounced(capitalised(&error.to_string())),
-            AnnounceError::NoKey(_) => Self::Internal(error.into()),
-            AnnounceError::Keys(error) => error.into(),
-        }
-    }
-}
-
-impl From<LogInError> for ApiError {
-    fn from(error: LogInError) -> Self {
-        match error {
-            LogInError::Refused => Self::IncorrectUsernameOrPassword,
-            LogInError::Client(error) => error.into(),
-            LogInError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
-            LogInError::Password(error) => error.into(),
-            LogInError::Issue(error) => error.into(),
-            LogInError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<RefreshError> for ApiError {
-    fn from(error: RefreshError) -> Self {
-        match error {
-            RefreshError::Invalid => Self::InvalidRefreshToken,
-            RefreshError::Client(error) => error.into(),
-            RefreshError::Reused { session, user_id } => {
-                tracing::warn!(%session, %user_id, "a used refresh token came back: session ended");
-                Self::InvalidRefreshToken
-            }
-            RefreshError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
-            RefreshError::Issue(error) => error.into(),
-            RefreshError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ChangePasswordError> for ApiError {
-    fn from(error: ChangePasswordError) -> Self {
-        match error {
-            ChangePasswordError::Incorrect => Self::Validation(vec![FieldError {
-                field: "current_password",
-                code: "incorrect",
-                message: error.to_string(),
-            }]),
-            ChangePasswordError::Policy(violations) => {
-                Self::Validation(FieldError::of_password("new_password", &violations))
-            }
-            ChangePasswordError::Password(error) => error.into(),
-            ChangePasswordError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<RegisterError> for ApiError {
-    fn from(error: RegisterError) -> Self {
-        match error {
-            RegisterError::Policy(violations) => {
-                Self::Validation(FieldError::of_password("password", &violations))
-            }
-            RegisterError::Taken(field) => Self::Taken(field),
-            RegisterError::Password(error) => error.into(),
-            RegisterError::Store(error) => error.into(),
-        }
-    }
-}
-
-fn capitalised(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use passgate_auth::password::PasswordError;
 
     #[test]
     fn causes_stay_inside() {

@@ -5,7 +5,8 @@ use passgate_auth::flows::{
     RevokeError,
 };
 
-use super::{ApiError, capitalised};
+use super::ApiError;
+use super::from::capitalised;
 
 /// Whichever it is: the same bytes.
 const REFUSED: &str = "The client is unknown or disabled, or its secret is not the right one";

@@ -1,0 +1,123 @@
+use time::OffsetDateTime;
+
+use super::StoreError;
+use crate::audit::Act;
+use crate::session::{
+    EndReason, LiveSession, NewSession, Revocation, Rotate, Rotation, Session, SessionId,
+};
+use crate::{ClientId, PasswordHash, User, UserId};
+
+/// Where sessions are kept.
+pub trait SessionStore: Send + Sync {
+    /// Opens a session, at the first generation: [`Action::LoggedIn`](crate::audit::Action::LoggedIn).
+    ///
+    /// MUST write nothing and return `false` unless the user is active and its stored hash is
+    /// still `credential`, the one that the password was checked against: of a log-in and a
+    /// change of the password at the same moment, no session survives the change.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn open_session(
+        &self,
+        session: &NewSession,
+        credential: &PasswordHash,
+        act: &Act,
+    ) -> Result<bool, StoreError>;
+
+    /// Answers an authentic refresh token, in one atomic change.
+    ///
+    /// If the session does not live, or its user is not active, nothing MUST change. If the
+    /// client is another or asks for more than the session has, nothing MUST change, either
+    /// ([`Rotation::Mismatch`]). The session of a registered client is for this client alone, once
+    /// it has proved itself ([`Presenter::Client`](crate::session::Presenter::Client)), and while it
+    /// is enabled and the one that opened the session. Otherwise: the newest generation MUST be
+    /// followed by the next; the one before it MUST change nothing but the time of use if the
+    /// newest was made after `rotate.grace_since`; any other MUST end the session with
+    /// [`EndReason::Reuse`], and only this is written down:
+    /// [`Action::RefreshTokenReused`](crate::audit::Action::RefreshTokenReused). Of any number of concurrent calls with the newest generation,
+    /// exactly one MUST make the next, and the others count as coming after it.
+    /// [`Session::idle_until`] MUST NOT be moved past [`Session::expires_at`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn rotate_session(&self, rotate: &Rotate, act: &Act) -> Result<Rotation, StoreError>;
+
+    /// Ends a session. `false`, and nothing changed, if it does not live:
+    /// [`Action::SessionEnded`](crate::audit::Action::SessionEnded).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn end_session(&self, id: SessionId, reason: EndReason, act: &Act) -> Result<bool, StoreError>;
+
+    /// Ends the session of a token that a client wants revoked:
+    /// [`Action::SessionEnded`](crate::audit::Action::SessionEnded) with [`EndReason::Revoked`].
+    /// MUST change nothing, and return [`Revocation::OtherClient`], if the session lives and belongs
+    /// to a registered client other than `client`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn revoke_session(
+        &self,
+        id: SessionId,
+        client: Option<&ClientId>,
+        act: &Act,
+    ) -> Result<Revocation, StoreError>;
+
+    /// Ends every session of a user that lives, but for `keep`, and returns how many:
+    /// [`Action::SessionsEnded`](crate::audit::Action::SessionsEnded).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn end_sessions(
+        &self,
+        user: UserId,
+        keep: Option<SessionId>,
+        reason: EndReason,
+        act: &Act,
+    ) -> Result<usize, StoreError>;
+
+    /// Removes at most `limit` sessions that ended, or whose time was over, before `before`, and
+    /// returns how many. MUST do nothing, and return 0, while another caller is at it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn remove_ended_sessions(
+        &self,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<usize, StoreError>;
+
+    /// The sessions of a user that live, the one used last first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn sessions_of(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError>;
+
+    /// The user of a session that lives, if the user is active, and the client too if it is a
+    /// registered one: what an access token with this `sid` is still worth.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_session_user(
+        &self,
+        id: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// A session and its user, by the same rule as [`SessionStore::find_session_user`]: what a
+    /// token of either kind is still worth.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_live_session(
+        &self,
+        id: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<Option<LiveSession>, StoreError>;
+
+    /// Why a session ended, for the audit log; `None` if it was not ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn end_reason(&self, id: SessionId) -> Result<Option<EndReason>, StoreError>;
+}
