@@ -29,6 +29,8 @@ mod shared_secret;
 #[cfg(feature = "test-util")]
 pub(crate) mod test_util;
 mod text;
+#[cfg(test)]
+mod vectors;
 mod verified;
 mod verifier;
 mod verify_error;

@@ -13,6 +13,8 @@ mod rules;
 
 pub(super) use builder::MAX_LEEWAY;
 pub use builder::VerifierBuilder;
+#[cfg(test)]
+pub(super) use rules::open;
 
 use super::claims::issuer_of;
 use super::{Audience, IssuerId, KeySource, NoExtra, Refresh, Verified, VerifyError};

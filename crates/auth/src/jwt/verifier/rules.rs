@@ -14,6 +14,7 @@ use crate::jwt::header::Header;
 use crate::jwt::verified::{Facts, Times};
 use crate::jwt::{
     Audience, IssuerId, KeySet, KeySource, Kid, OnHookError, Revocation, Verified, VerifyError,
+    VerifyingKey,
 };
 
 /// The longest token looked at, in bytes.
@@ -35,9 +36,9 @@ pub(super) struct Rules<X> {
 }
 
 /// Why a token is refused, and the key that would have to be found for another answer.
-pub(super) struct Refused {
-    pub(super) error: VerifyError,
-    pub(super) missing: Option<Kid>,
+pub(in crate::jwt) struct Refused {
+    pub(in crate::jwt) error: VerifyError,
+    pub(in crate::jwt) missing: Option<Kid>,
 }
 
 impl From<VerifyError> for Refused {
@@ -71,37 +72,8 @@ impl<X: DeserializeOwned> Rules<X> {
     }
 
     fn check_afresh(&self, token: &str, keys: &KeySet) -> Result<Verified<X>, Refused> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(VerifyError::Malformed)?;
-        let mut decoded = Vec::with_capacity(signed.len());
-        decode(header, &mut decoded)?;
-        let header_length = decoded.len();
-        decode(payload, &mut decoded)?;
-        let (header, payload) = decoded.split_at(header_length);
-        let header = Header::parse(header)?;
-        let mut decoded_signature = Vec::with_capacity(signature.len());
-        decode(signature, &mut decoded_signature)?;
-        let Some(kid) = header.kid.as_deref() else {
-            return Err(VerifyError::UnknownKey.into());
-        };
-        let Some(key) = keys.find(kid) else {
-            let error = if keys.is_empty() {
-                VerifyError::KeysUnavailable
-            } else {
-                VerifyError::UnknownKey
-            };
-            let missing = Kid::parse(kid).ok();
-            return Err(Refused { error, missing });
-        };
-        if !key.is_for(&header.alg) {
-            return Err(VerifyError::AlgorithmMismatch.into());
-        }
-        if !header.is_access_token() {
-            return Err(VerifyError::WrongType.into());
-        }
-        if !key.verifies(signed.as_bytes(), &decoded_signature) {
-            return Err(VerifyError::BadSignature.into());
-        }
+        let Opened { key, decoded, at } = open(token, keys, |header| header.is_access_token())?;
+        let (_, payload) = decoded.split_at(at);
         Ok(self.believe(payload, key.kid())?)
     }
 
@@ -179,6 +151,54 @@ fn judge(revoked: Option<bool>, on_error: OnHookError) -> Result<(), VerifyError
         (None, OnHookError::Deny) => Err(VerifyError::RevocationUnavailable),
         (Some(false), _) | (None, OnHookError::Allow) => Ok(()),
     }
+}
+
+/// A token that one of the keys signed.
+pub(in crate::jwt) struct Opened<'k> {
+    pub(in crate::jwt) key: &'k VerifyingKey,
+    /// Header and payload.
+    pub(in crate::jwt) decoded: Vec<u8>,
+    /// Where the payload begins.
+    pub(in crate::jwt) at: usize,
+}
+
+/// Everything but the claims: form, header, key, algorithm, type and signature.
+pub(in crate::jwt) fn open<'k>(
+    token: &str,
+    keys: &'k KeySet,
+    is_right_type: impl FnOnce(&Header<'_>) -> bool,
+) -> Result<Opened<'k>, Refused> {
+    let (signed, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
+    let (header, payload) = signed.split_once('.').ok_or(VerifyError::Malformed)?;
+    let mut decoded = Vec::with_capacity(signed.len());
+    decode(header, &mut decoded)?;
+    let at = decoded.len();
+    decode(payload, &mut decoded)?;
+    let header = Header::parse(decoded.split_at(at).0)?;
+    let mut decoded_signature = Vec::with_capacity(signature.len());
+    decode(signature, &mut decoded_signature)?;
+    let Some(kid) = header.kid.as_deref() else {
+        return Err(VerifyError::UnknownKey.into());
+    };
+    let Some(key) = keys.find(kid) else {
+        let error = if keys.is_empty() {
+            VerifyError::KeysUnavailable
+        } else {
+            VerifyError::UnknownKey
+        };
+        let missing = Kid::parse(kid).ok();
+        return Err(Refused { error, missing });
+    };
+    if !key.is_for(&header.alg) {
+        return Err(VerifyError::AlgorithmMismatch.into());
+    }
+    if !is_right_type(&header) {
+        return Err(VerifyError::WrongType.into());
+    }
+    if !key.verifies(signed.as_bytes(), &decoded_signature) {
+        return Err(VerifyError::BadSignature.into());
+    }
+    Ok(Opened { key, decoded, at })
 }
 
 /// Base64url without padding and without stray bits: one text for one signature.

@@ -1,0 +1,73 @@
+use std::env;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::{json, list, text};
+use crate::jwt::verifier::open;
+use crate::jwt::{Algorithm, KeySet};
+
+/// The vectors of a file that is in no package, out of a checkout of the project's own, each
+/// with the key or the key set of its group.
+fn vectors(file: &str) -> Vec<(Value, Value)> {
+    let checkout = env::var_os("PASSGATE_TEST_WYCHEPROOF")
+        .expect("PASSGATE_TEST_WYCHEPROOF names a checkout of C2SP/wycheproof");
+    let document = json(PathBuf::from(checkout).join("testvectors_v1").join(file));
+    let mut vectors = Vec::new();
+    for group in list(&document["testGroups"]) {
+        let keys = match &group["public"] {
+            Value::Null => &group["private"],
+            public => public,
+        };
+        let of_group = list(&group["tests"]).iter();
+        vectors.extend(of_group.map(|vector| (vector.clone(), keys.clone())));
+    }
+    assert_eq!(document["numberOfTests"], vectors.len());
+    vectors
+}
+
+#[cfg(feature = "shared-secret")]
+#[test]
+#[ignore = "wants a checkout of C2SP/wycheproof in PASSGATE_TEST_WYCHEPROOF"]
+fn tokens_of_wycheproof() {
+    for (vector, jwk) in vectors("json_web_signature_test.json") {
+        let verified = super::key(&jwk).is_ok_and(|key| {
+            // The JSON serialization is an object there.
+            let jws = match &vector["jws"] {
+                Value::String(compact) => compact.clone(),
+                other => other.to_string(),
+            };
+            open(&jws, &KeySet::new([key]), |_| true).is_ok()
+        });
+        let expected = match vector["tcId"].as_u64().unwrap() {
+            // The key is for PS256 and the token for PS384.
+            346 | 350 => false,
+            // P-521.
+            347 | 351 => false,
+            // They are said to have padding, but do not: the text is that of a valid token.
+            367 | 370 => true,
+            // RFC 4648 section 3.3: a character that is not of the alphabet is refused.
+            372 | 373 => false,
+            _ => vector["result"] == "valid",
+        };
+        assert_eq!(verified, expected, "{vector} with {jwk}");
+    }
+}
+
+#[test]
+#[ignore = "wants a checkout of C2SP/wycheproof in PASSGATE_TEST_WYCHEPROOF"]
+fn key_sets_of_wycheproof() {
+    for (vector, jwks) in vectors("json_web_key_test.json") {
+        let read = KeySet::from_jwks(jwks.to_string().as_bytes(), &Algorithm::ALL);
+        let verified =
+            read.is_ok_and(|(keys, _)| open(text(&vector["jws"]), &keys, |_| true).is_ok());
+        let expected = match vector["tcId"].as_u64().unwrap() {
+            // Secrets, which are in no set of public keys.
+            2 | 13..=15 => false,
+            // A modulus that a broken generator made, which cannot be told by its size.
+            7 => true,
+            _ => vector["result"] == "valid",
+        };
+        assert_eq!(verified, expected, "{vector} with {jwks}");
+    }
+}
