@@ -36,6 +36,14 @@ migration name:
     touch "$folder/up.sql" "$folder/down.sql"
     echo "$folder"
 
+# Fuzz for a while, e.g. `just fuzz jwks 300`: token, claims, jwks or stored_hash. Wants cargo-fuzz
+# and a C++ compiler; no nightly, since the code has no `unsafe` for a sanitizer to watch.
+fuzz target seconds:
+    mkdir -p crates/auth/fuzz/corpus/{{target}}
+    cargo fuzz run --fuzz-dir crates/auth/fuzz --sanitizer none {{target}} \
+        crates/auth/fuzz/corpus/{{target}} crates/auth/fuzz/seeds/{{target}} \
+        -- -max_total_time={{seconds}} -timeout=10 -max_len=10000
+
 # The benches; each says what it compares.
 bench:
     cargo bench -p passgate-auth --bench hashing
