@@ -113,6 +113,7 @@ impl Places {
         Self(folders.into_iter().collect())
     }
 
+    #[cfg(feature = "fetch")]
     pub(crate) fn and(mut self, pattern_root: &Path, pattern: &str) -> Self {
         self.0.extend(matching(pattern_root, pattern));
         self
