@@ -22,6 +22,10 @@ lint:
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 
+# Run the examples of passgate-auth against a real Passgate; `--lock` writes their lock files anew.
+examples *args:
+    scripts/test-examples.sh {{args}}
+
 # Write crates/persistence/src/schema.rs anew, from the migrations.
 schema:
     PASSGATE_WRITE_SCHEMA=1 cargo test -p passgate-persistence --test schema
