@@ -26,6 +26,10 @@ docs:
 examples *args:
     scripts/test-examples.sh {{args}}
 
+# Write down the public API of passgate-auth and passgate-domain; CI fails when it is another.
+public-api:
+    scripts/public-api.sh --write
+
 # Write crates/persistence/src/schema.rs anew, from the migrations.
 schema:
     PASSGATE_WRITE_SCHEMA=1 cargo test -p passgate-persistence --test schema
