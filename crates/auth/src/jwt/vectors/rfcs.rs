@@ -98,10 +98,9 @@ fn the_key_of_rfc_8037_signs_its_example() {
     let der = [&head[..], &d].concat();
     let key = SigningKey::from_pkcs8_der(Algorithm::EdDsa, &der).unwrap();
     let examples = data("jose_rfcs.json");
-    let example = list(&examples).iter();
-    let example = example
-        .filter(|example| text(&example["example"]).starts_with("RFC 8037"))
-        .next_back()
+    let example = list(&examples)
+        .iter()
+        .rfind(|example| text(&example["example"]).starts_with("RFC 8037"))
         .unwrap();
     let (signed, signature) = text(&example["jws"]).rsplit_once('.').unwrap();
     let made = key.sign(signed.as_bytes()).unwrap();
