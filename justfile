@@ -52,9 +52,21 @@ fuzz target seconds:
         crates/auth/fuzz/corpus/{{target}} crates/auth/fuzz/seeds/{{target}} \
         -- -max_total_time={{seconds}} -timeout=10 -max_len=10000
 
-# The benches; each says what it compares.
-bench:
+# Passgate beside its limits and its peers, in under ten minutes (docs/performance.md).
+bench *args: load-generator
+    cargo run --release -p passgate-bench -- {{args}}
+
+# What a number of users takes, from the recorded figures (docs/scaling.md).
+model *args:
+    cargo run -p passgate-bench -- model {{args}}
+
+# The small benches; each says what it compares, and fails if that is not as it should be.
+micro-bench:
     cargo bench -p passgate-auth --bench hashing
     cargo run --release --manifest-path crates/auth/benches/peers/Cargo.toml
     cargo bench -p passgate-api --bench refusals
     cargo bench -p passgate-persistence --bench sessions
+
+[private]
+load-generator:
+    command -v wrk >/dev/null || apt-get install -y wrk || sudo apt-get install -y wrk

@@ -9,7 +9,7 @@ macro_rules! client_allows {
     };
 }
 
-mod rotate;
+pub(crate) mod rotate;
 
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;

@@ -12,6 +12,9 @@ use secrecy::SecretString;
 
 use crate::{PgStore, PoolSettings, dsn, migrations, open};
 
+/// The statement of a refresh, for who measures what the database makes of it alone.
+pub const ROTATE_STATEMENT: &str = crate::sessions::rotate::STATEMENT;
+
 /// What all of our databases on the server begin with.
 const PREFIX: &str = "passgate_test_";
 

@@ -68,6 +68,10 @@ impl Statement for RotateOnce {
     );
 }
 
+/// The text, for who measures what the database makes of it alone.
+#[cfg(feature = "testing")]
+pub(crate) const STATEMENT: &str = RotateOnce::SQL;
+
 /// Answers an authentic refresh token.
 pub(super) fn rotate(
     connection: &mut PgConnection,

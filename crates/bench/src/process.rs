@@ -1,0 +1,192 @@
+//! Programs that run while something is measured, and end with the bench.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::Fallible;
+
+/// How long a server may take to start.
+const START: Duration = Duration::from_mins(1);
+
+/// How long it may take to stop before it is killed.
+const STOP: Duration = Duration::from_secs(10);
+
+/// How often a foreign program is asked whether it listens or has ended.
+const ASKING: Duration = Duration::from_millis(10);
+
+/// A program that is told to end when the bench ends, by whatever death.
+pub(crate) fn tied(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--"]);
+    command.arg(program.as_ref()).stdin(Stdio::null());
+    command
+}
+
+/// A server under measurement.
+pub(crate) struct Server {
+    child: Child,
+    /// Kept open: some servers end when nobody reads.
+    _stdout: Option<BufReader<ChildStdout>>,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts a server that says on its standard output where it listens, as ours do.
+    pub(crate) fn start(mut command: Command, log: &Path) -> Fallible<Self> {
+        command.stdout(Stdio::piped()).stderr(File::create(log)?);
+        let mut child = command.spawn()?;
+        let stdout = child.stdout.take().ok_or("the server has no output")?;
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if stdout.read_line(&mut line)? == 0 {
+                child.wait()?;
+                return Err(format!("a server does not start: {}", tail(log)).into());
+            }
+            if let Some(address) = listening(&line) {
+                return Ok(Self {
+                    child,
+                    _stdout: Some(stdout),
+                    address,
+                });
+            }
+        }
+    }
+
+    /// Starts a server that was told where to listen and says nothing.
+    pub(crate) fn start_at(
+        mut command: Command,
+        address: SocketAddr,
+        log: &Path,
+    ) -> Fallible<Self> {
+        let out = File::create(log)?;
+        command.stdout(out.try_clone()?).stderr(out);
+        let mut child = command.spawn()?;
+        let begun = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if child.try_wait()?.is_some() || begun.elapsed() > START {
+                return Err(format!("a server does not start: {}", tail(log)).into());
+            }
+            thread::sleep(ASKING);
+        }
+        Ok(Self {
+            child,
+            _stdout: None,
+            address,
+        })
+    }
+
+    /// The memory that is resident now, in MiB.
+    pub(crate) fn resident(&self) -> Fallible<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: f64 = line
+            .and_then(|line| line.split_whitespace().next())
+            .ok_or("the system does not say how much memory is resident")?
+            .parse()?;
+        Ok(kib / 1024.0)
+    }
+}
+
+/// What the kernel counts processor time in (`USER_HZ`, the same on every Linux).
+const TICK: Duration = Duration::from_millis(10);
+
+impl Server {
+    /// The processor time that it has taken so far, of all its threads.
+    pub(crate) fn processor_time(&self) -> Fallible<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        ticks(&stat)
+            .map(|ticks| TICK * ticks)
+            .ok_or_else(|| format!("the system says of a process: {stat}").into())
+    }
+}
+
+/// `utime` and `stime`, fields 14 and 15 of proc(5); the name before them may hold anything.
+fn ticks(stat: &str) -> Option<u32> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).map(str::parse::<u32>);
+    Some(times.next()?.ok()? + times.next()?.ok()?)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Ok(pid) = i32::try_from(self.child.id()) else {
+            return;
+        };
+        // It may have ended already.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        let begun = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if begun.elapsed() > STOP {
+                drop(self.child.kill());
+                drop(self.child.wait());
+                return;
+            }
+            thread::sleep(ASKING);
+        }
+    }
+}
+
+fn listening(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("listening on http://")?;
+    let end = rest.find([',', ' ', '\n', '/']).unwrap_or(rest.len());
+    rest.get(..end)?.parse().ok()
+}
+
+/// The end of a log.
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(15);
+    format!("{}\n{}", log.display(), lines[from..].join("\n"))
+}
+
+/// An address that was free a moment ago, for programs that cannot choose one.
+pub(crate) fn free_address() -> Fallible<SocketAddr> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+}
+
+/// Runs a program to its end; its output is shown only if it fails.
+pub(crate) fn run(command: &mut Command) -> Fallible<String> {
+    let output = command.stdin(Stdio::null()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(text);
+    }
+    let program = command.get_program().to_string_lossy().into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program} failed: {}\n{text}{errors}", output.status).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_that_of_user_and_system() {
+        let stat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20";
+        assert_eq!(ticks(stat), Some(300));
+        assert_eq!(ticks("7 (a"), None);
+    }
+
+    #[test]
+    fn the_line_that_says_where_a_server_listens_is_read() {
+        let line = "passgate listening on http://127.0.0.1:8000, try it at http://x/docs/\n";
+        assert_eq!(listening(line), "127.0.0.1:8000".parse().ok());
+        assert_eq!(
+            listening("listening on http://127.0.0.1:1\n"),
+            "127.0.0.1:1".parse().ok()
+        );
+        assert_eq!(listening("starting"), None);
+    }
+}
