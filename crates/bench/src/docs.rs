@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::figures::Figures;
 use crate::machine::Machine;
 use crate::rows::{self, Row};
-use crate::{Fallible, place};
+use crate::{Fallible, model, place};
 
 /// The figures of the last recorded runs, in this crate.
 const RECORD: &str = "figures.json";
@@ -81,6 +81,7 @@ pub(crate) fn report(
             "performance.md"
         };
         write_block(page, name, &block)?;
+        model::write_docs(&recorded)?;
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ mod rows;
 mod scale;
 mod seed;
 mod server;
+mod sides;
 
 use std::error::Error;
 use std::num::NonZeroUsize;

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use clap::Parser;
+
 use crate::docs::{self, Record};
 use crate::figures::Figures;
 use crate::rows::number;
@@ -173,16 +175,37 @@ impl Needs {
     }
 }
 
+/// Writes the table of the recorded figures into the documentation, with the usual assumptions, if
+/// everything that it starts from was measured.
+pub(crate) fn write_docs(record: &Record) -> Fallible {
+    let Ok(measured) = Measured::of(&record.figures) else {
+        return Ok(());
+    };
+    let args = Usual::parse_from(["model"]).args;
+    docs::write_block("scaling.md", "model", &text(&args, &measured))
+}
+
+/// The assumptions that are made unless told otherwise.
+#[derive(Debug, Parser)]
+struct Usual {
+    #[command(flatten)]
+    args: ModelArgs,
+}
+
+fn text(args: &ModelArgs, measured: &Measured) -> String {
+    let needs: Vec<Needs> = args
+        .users
+        .iter()
+        .map(|users| Needs::of(*users, measured, &args.habits))
+        .collect();
+    format!("{}\n{}", premises(measured, &args.habits), table(&needs))
+}
+
 /// Prints the table.
 pub(crate) fn run(args: &ModelArgs) -> Fallible {
     let path = args.figures.clone().unwrap_or_else(docs::record);
     let measured = Measured::of(&Record::read(&path)?.figures)?;
-    let needs: Vec<Needs> = args
-        .users
-        .iter()
-        .map(|users| Needs::of(*users, &measured, &args.habits))
-        .collect();
-    let text = format!("{}\n{}", premises(&measured, &args.habits), table(&needs));
+    let text = text(args, &measured);
     println!("{text}");
     if args.write_docs {
         docs::write_block("scaling.md", "model", &text)?;

@@ -19,6 +19,12 @@ const START: Duration = Duration::from_mins(1);
 /// How long it may take to stop before it is killed.
 const STOP: Duration = Duration::from_secs(10);
 
+/// How long a server may go on with what its clients have given up.
+const UNWATCHED: Duration = Duration::from_secs(10);
+
+/// Over how long it has to do nothing to count as idle.
+const IDLE: Duration = Duration::from_millis(100);
+
 /// How often a foreign program is asked whether it listens or has ended.
 const ASKING: Duration = Duration::from_millis(10);
 
@@ -104,18 +110,68 @@ const TICK: Duration = Duration::from_millis(10);
 impl Server {
     /// The processor time that it has taken so far, of all its threads.
     pub(crate) fn processor_time(&self) -> Fallible<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        ticks(&stat)
-            .map(|ticks| TICK * ticks)
-            .ok_or_else(|| format!("the system says of a process: {stat}").into())
+        Ok(TICK * Taken::by(self.child.id())?.ticks)
+    }
+
+    /// Waits until it and its workers do nothing any more: some go on for seconds with requests
+    /// whose clients have gone, at the cost of whoever is measured next.
+    pub(crate) fn settle(&self) -> Fallible {
+        let begun = Instant::now();
+        let mut before = self.family_ticks()?;
+        while begun.elapsed() < UNWATCHED {
+            thread::sleep(IDLE);
+            let now = self.family_ticks()?;
+            if now <= before + 1 {
+                break;
+            }
+            before = now;
+        }
+        Ok(())
+    }
+
+    /// Of the server and of its children.
+    fn family_ticks(&self) -> Fallible<u32> {
+        let own = self.child.id();
+        let mut ticks = 0;
+        for entry in fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // Others come and go meanwhile.
+            let Ok(taken) = Taken::by(pid) else { continue };
+            if pid == own || taken.parent == own {
+                ticks += taken.ticks;
+            }
+        }
+        Ok(ticks)
     }
 }
 
-/// `utime` and `stime`, fields 14 and 15 of proc(5); the name before them may hold anything.
-fn ticks(stat: &str) -> Option<u32> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut times = fields.split_whitespace().skip(11).map(str::parse::<u32>);
-    Some(times.next()?.ok()? + times.next()?.ok()?)
+/// What the kernel says of a process.
+#[derive(Debug, PartialEq, Eq)]
+struct Taken {
+    parent: u32,
+    ticks: u32,
+}
+
+impl Taken {
+    fn by(pid: u32) -> Fallible<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        Self::read(&stat).ok_or_else(|| format!("the system says of a process: {stat}").into())
+    }
+
+    /// `ppid`, `utime` and `stime`, fields 4, 14 and 15 of proc(5); the name before them may hold
+    /// anything.
+    fn read(stat: &str) -> Option<Self> {
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3)?.parse::<u32>().ok();
+        Some(Self {
+            parent: field(4)?,
+            ticks: field(14)? + field(15)?,
+        })
+    }
 }
 
 impl Drop for Server {
@@ -174,9 +230,13 @@ mod tests {
 
     #[test]
     fn processor_time_is_that_of_user_and_system() {
-        let stat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20";
-        assert_eq!(ticks(stat), Some(300));
-        assert_eq!(ticks("7 (a"), None);
+        let stat = "7 (a) b) S 4 5 6 7 8 9 10 11 12 13 250 50 0 0 20";
+        let taken = Taken {
+            parent: 4,
+            ticks: 300,
+        };
+        assert_eq!(Taken::read(stat), Some(taken));
+        assert_eq!(Taken::read("7 (a"), None);
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub(crate) fn number(value: f64) -> String {
 use Wanted::{AtLeast, AtMost, Nothing};
 
 /// `(what, of, to, wanted)`: the median ratio of two figures.
-const RATIOS: [(&str, &str, &str, Wanted); 11] = [
+const RATIOS: [(&str, &str, &str, Wanted); 12] = [
     (
         "log-ins/s over the limit in process",
         "log_ins.passgate",
@@ -124,6 +124,12 @@ const RATIOS: [(&str, &str, &str, Wanted); 11] = [
         "me.passgate",
         "me.bare",
         AtLeast(0.6),
+    ),
+    (
+        "processor time of /users/me over that of bare actix",
+        "me.processor",
+        "bare.processor",
+        Nothing,
     ),
     (
         "p99 of /users/me during log-ins over idle",
