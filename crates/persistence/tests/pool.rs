@@ -129,7 +129,16 @@ fn with_every_connection_in_use_the_answer_is_unavailable() {
     thread::scope(|scope| {
         let (done, is_done) = mpsc::channel();
         let waiting = &store;
-        scope.spawn(move || done.send(waiting.list_users(&ALL, 10).is_ok()).unwrap());
+        scope.spawn(move || {
+            // It may be the one that finds no connection: then it has not begun to wait yet.
+            let outcome = loop {
+                match waiting.list_users(&ALL, 10) {
+                    Err(StoreError::Unavailable(_)) => {}
+                    outcome => break outcome,
+                }
+            };
+            done.send(outcome.is_ok()).unwrap();
+        });
         // Until the one connection is in use this answers well.
         let error = loop {
             if let Err(error) = store.ping() {
