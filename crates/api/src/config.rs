@@ -338,6 +338,11 @@ pub struct ServeArgs {
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
 
+    /// Connections to the database, opened when wanted [default: four for each core, at least 16].
+    #[arg(long, env = "PASSGATE_DATABASE_CONNECTIONS", value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub database_connections: Option<u16>,
+
     /// Start only if the database has every migration already; see `passgate migrate`.
     #[arg(long, env = "PASSGATE_NO_MIGRATE")]
     pub no_migrate: bool,

@@ -64,7 +64,10 @@ pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
     } else {
         Migrate::First
     };
-    let database = Database::open(&args.database, migrate, cores())?;
+    let connections = args
+        .database_connections
+        .map_or_else(|| connections_for(cores()), usize::from);
+    let database = Database::open(&args.database, migrate, connections)?;
     let outcome = serve_on(args, &database, listener);
     let closed = database.close();
     outcome.and(closed)
@@ -218,6 +221,12 @@ fn announce(address: SocketAddr) -> io::Result<()> {
 /// The number of cores this process may use.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// The connections that a process with so many cores opens at most. A statement that writes waits
+/// for the disk rather than for a core, and those that wait together are written together.
+fn connections_for(cores: usize) -> usize {
+    (4 * cores).max(16)
 }
 
 /// Puts together what the handlers need.

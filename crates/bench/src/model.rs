@@ -61,6 +61,10 @@ struct Habits {
     #[arg(long, default_value_t = 8.0)]
     cores: f64,
 
+    /// The connections of a replica to the database, for each of its cores.
+    #[arg(long, default_value_t = 4.0)]
+    connections: f64,
+
     /// The fewest replicas, so that one may fail.
     #[arg(long, default_value_t = 2.0)]
     replicas: f64,
@@ -162,8 +166,7 @@ impl Needs {
             refreshes_per_second: refreshes,
             cores,
             replicas,
-            // One a core.
-            connections: replicas * habits.cores,
+            connections: replicas * habits.cores * habits.connections,
             memory_gib: replicas * (REPLICA + habits.cores * ARENA) / 1024.0,
             users_gb: users * measured.bytes_user / 1e9,
             sessions_gb: users * habits.sessions * measured.bytes_session / 1e9,
@@ -232,6 +235,7 @@ fn premises(measured: &Measured, habits: &Habits) -> String {
         peak,
         busy,
         cores,
+        connections,
         days,
         ..
     } = habits;
@@ -241,8 +245,8 @@ fn premises(measured: &Measured, habits: &Habits) -> String {
          indexes; {wal_log_in:.0} bytes of WAL a log-in, {wal_refresh:.0} a refresh.\n\n\
          Assumed: {:.0} % of the users active a day, each with {daily_log_ins} log-ins and \
          {daily_refreshes} refreshes; {sessions} sessions kept a user; {peak} times the average \
-         at the peak; cores {:.0} % busy then; replicas of {cores} cores with a connection \
-         each; events kept for {days} days.\n",
+         at the peak; cores {:.0} % busy then; replicas of {cores} cores with {connections} \
+         connections a core; events kept for {days} days.\n",
         active * 100.0,
         busy * 100.0
     )
@@ -299,6 +303,7 @@ mod tests {
         peak: 4.0,
         busy: 0.5,
         cores: 8.0,
+        connections: 4.0,
         replicas: 2.0,
         days: 100.0,
     };
@@ -322,7 +327,7 @@ mod tests {
         // 20 cores hash and 20 refresh, half busy.
         near(needs.cores, 80.0);
         near(needs.replicas, 10.0);
-        near(needs.connections, 80.0);
+        near(needs.connections, 320.0);
         near(needs.memory_gib, 10.0 * (30.0 + 8.0 * 19.0) / 1024.0);
         near(needs.users_gb, 43.2);
         near(needs.sessions_gb, 51.84);
