@@ -3,43 +3,77 @@
 //!
 //! A copy is believed for [`AGE`] at most, and not at all once anything was taken away through this
 //! process' own store: what is ended here ends here at once, and in other replicas within that time.
+//! Copies that are in use are read again before that, all of them by one statement, so that what is
+//! asked for all the time waits for the database once.
 
+use std::collections::HashSet;
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use actix_web::web;
 use passgate_domain::User;
+use passgate_domain::ports::SessionStore;
 use passgate_domain::session::SessionId;
 use quick_cache::sync::Cache;
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::state::AppState;
 
 /// How long a copy is believed. Shorter than anybody takes from the click that ends a session to
 /// the look whether it did.
 pub const AGE: Duration = Duration::from_millis(200);
+
+/// How often is looked which copies are to be read again, and from which age on they are: there is
+/// a turn more before they are too old.
+const TURN: Duration = Duration::from_millis(50);
+const DUE: Duration = Duration::from_millis(100);
+
+/// How many copies are read again at a time: a statement of some milliseconds.
+const BATCH: usize = 2_000;
 
 /// How many sessions are kept at most: some hundred bytes each.
 const SESSIONS: usize = 10_000;
 
 /// The users of sessions that were seen alive a moment ago.
 #[derive(Debug)]
-pub struct LiveSessions(Cache<SessionId, Seen>);
+pub struct LiveSessions {
+    seen: Cache<SessionId, Arc<Seen>>,
+    /// Those that were kept since the last turn, or are watched from turn to turn.
+    watched: Mutex<Vec<SessionId>>,
+    kept: Notify,
+}
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Seen {
     user: User,
     at: Instant,
     withdrawals: u64,
+    used: AtomicBool,
 }
 
 impl Default for LiveSessions {
     fn default() -> Self {
-        Self(Cache::new(SESSIONS))
+        Self {
+            seen: Cache::new(SESSIONS),
+            watched: Mutex::default(),
+            kept: Notify::new(),
+        }
     }
 }
 
 impl LiveSessions {
     /// The user of a session that was alive a moment ago. `withdrawals` is the store's number now.
     pub fn get(&self, id: SessionId, withdrawals: u64) -> Option<User> {
-        let seen = self.0.get(&id)?;
+        let seen = self.seen.get(&id)?;
+        // Written once a turn, not at each use: all threads read what lies beside it.
+        if !seen.used.load(Ordering::Relaxed) {
+            seen.used.store(true, Ordering::Relaxed);
+        }
         let is_good = seen.withdrawals == withdrawals && seen.at.elapsed() < AGE;
-        is_good.then_some(seen.user)
+        is_good.then(|| seen.user.clone())
     }
 
     /// Keeps what was read. `withdrawals` and `at` are of the moment before it was.
@@ -48,8 +82,90 @@ impl LiveSessions {
             user,
             at,
             withdrawals,
+            used: AtomicBool::new(false),
         };
-        self.0.insert(id, seen);
+        self.seen.insert(id, Arc::new(seen));
+        self.watch(&[id]);
+        self.kept.notify_one();
+    }
+
+    fn watch(&self, ids: &[SessionId]) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.extend_from_slice(ids);
+    }
+
+    /// Those to be read again: old enough, and used since they were read. Whoever is neither used
+    /// nor young any more is forgotten.
+    fn due(&self, now: Instant) -> Vec<SessionId> {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = mem::take(&mut *watched);
+        ids.sort_unstable();
+        ids.dedup();
+        let mut due = Vec::new();
+        for id in ids {
+            let Some(seen) = self.seen.get(&id) else {
+                continue;
+            };
+            let age = now.saturating_duration_since(seen.at);
+            if age >= DUE && due.len() < BATCH && seen.used.load(Ordering::Relaxed) {
+                due.push(id);
+            } else if age < AGE {
+                watched.push(id);
+            } else {
+                self.seen.remove(&id);
+            }
+        }
+        due
+    }
+
+    fn is_watching(&self) -> bool {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        !watched.is_empty()
+    }
+
+    /// Takes what was read anew of the sessions that were due. Whoever is not among it lives no more.
+    fn renew(
+        &self,
+        due: &[SessionId],
+        living: Vec<(SessionId, User)>,
+        withdrawals: u64,
+        at: Instant,
+    ) {
+        let alive: HashSet<SessionId> = living.iter().map(|(id, _)| *id).collect();
+        for id in due.iter().filter(|id| !alive.contains(id)) {
+            self.seen.remove(id);
+        }
+        for (id, user) in living {
+            self.keep(id, user, withdrawals, at);
+        }
+    }
+}
+
+/// Reads copies that are in use again, as long as the server runs.
+pub async fn renew(state: Arc<AppState>) {
+    let live = &state.live;
+    loop {
+        live.kept.notified().await;
+        let mut turns = interval(TURN);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while live.is_watching() {
+            turns.tick().await;
+            let due = live.due(Instant::now());
+            if due.is_empty() {
+                continue;
+            }
+            let (withdrawals, at) = (state.store.withdrawals(), Instant::now());
+            let asked = Arc::clone(&state);
+            let read = web::block(move || {
+                let now = asked.clock.now();
+                let living = asked.store.find_session_users(&due, now);
+                living.map(|living| (due, living))
+            });
+            // Where there is no answer the copies grow old, and each request learns why itself.
+            if let Ok(Ok((due, living))) = read.await {
+                live.renew(&due, living, withdrawals, at);
+            }
+        }
     }
 }
 
@@ -91,5 +207,51 @@ mod tests {
         };
         live.keep(id, user(), 7, long_ago);
         assert_eq!(live.get(id, 7), None);
+    }
+
+    #[test]
+    fn copies_in_use_are_due_before_they_are_too_old_and_the_others_are_forgotten() {
+        let live = LiveSessions::default();
+        let [used, idle, young] = std::array::from_fn(|_| SessionId::random());
+        let then = Instant::now();
+        live.keep(used, user(), 7, then);
+        live.keep(idle, user(), 7, then);
+        assert!(live.get(used, 7).is_some());
+        assert_eq!(live.due(then), []);
+        live.keep(young, user(), 7, then + DUE);
+        assert_eq!(live.due(then + DUE), [used]);
+        // It is watched again when it was read again.
+        live.renew(&[used], vec![(used, user())], 7, then + DUE);
+        assert_eq!(live.due(then + AGE), []);
+        assert!(live.seen.get(&idle).is_none());
+        assert!(live.seen.get(&young).is_some() && live.seen.get(&used).is_some());
+        assert_eq!(live.due(then + DUE + AGE), []);
+        assert!(!live.is_watching());
+    }
+
+    #[test]
+    fn one_that_a_turn_did_not_find_alive_is_gone() {
+        let live = LiveSessions::default();
+        let [lives, ended] = std::array::from_fn(|_| SessionId::random());
+        let now = Instant::now();
+        for id in [lives, ended] {
+            live.keep(id, user(), 7, now);
+        }
+        live.renew(&[lives, ended], vec![(lives, user())], 7, now);
+        assert!(live.get(lives, 7).is_some());
+        assert_eq!(live.get(ended, 7), None);
+    }
+
+    #[test]
+    fn more_than_a_statement_takes_wait_for_the_next_turn() {
+        let live = LiveSessions::default();
+        let then = Instant::now();
+        for _ in 0..=BATCH {
+            let id = SessionId::random();
+            live.keep(id, user(), 7, then);
+            live.get(id, 7);
+        }
+        assert_eq!(live.due(then + DUE).len(), BATCH);
+        assert_eq!(live.due(then + DUE).len(), 1);
     }
 }

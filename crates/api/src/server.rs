@@ -31,7 +31,7 @@ use crate::config::{PasswordArgs, PublicationArgs, ServeArgs, is_given};
 use crate::database::{Database, Migrate};
 use crate::failure::Failure;
 use crate::keeper;
-use crate::live::LiveSessions;
+use crate::live::{self, LiveSessions};
 use crate::metrics::Metrics;
 use crate::request_log::observe;
 use crate::routes;
@@ -390,7 +390,8 @@ pub fn policy(args: &PasswordArgs) -> Policy {
     }
 }
 
-/// Starts the server on a bound listener, and what follows the signing keys beside it.
+/// Starts the server on a bound listener, and beside it what follows the signing keys
+/// and the sessions in use.
 ///
 /// # Errors
 /// An I/O error if the listener cannot be used.
@@ -401,6 +402,7 @@ pub fn run(
     shutdown_timeout: Duration,
 ) -> io::Result<Server> {
     rt::spawn(keeper::keep(state.clone().into_inner()));
+    rt::spawn(live::renew(state.clone().into_inner()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())

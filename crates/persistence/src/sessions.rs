@@ -21,6 +21,7 @@ use passgate_domain::session::{
 };
 use passgate_domain::{ClientId, PasswordHash, User, UserId};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::PgStore;
 use crate::audit;
@@ -272,24 +273,26 @@ impl SessionStore for PgStore {
         rows.into_iter().map(SessionRow::into_session).collect()
     }
 
-    fn find_session_user(
+    fn find_session_users(
         &self,
-        id: SessionId,
+        ids: &[SessionId],
         now: OffsetDateTime,
-    ) -> Result<Option<User>, StoreError> {
-        let row: Option<UserRow> = self.read(|connection| {
-            let row = sessions::table
+    ) -> Result<Vec<(SessionId, User)>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        let rows: Vec<(Uuid, UserRow)> = self.read(|connection| {
+            let rows = sessions::table
                 .inner_join(users::table)
-                .filter(sessions::id.eq(id.as_uuid()))
+                .filter(sessions::id.eq_any(&ids))
                 .filter(lives(now))
                 .filter(users::disabled_at.is_null())
                 .filter(sql::<Bool>(client_allows!()))
-                .select(UserRow::as_select())
-                .first(connection)
-                .optional()?;
-            Ok(row)
+                .select((sessions::id, UserRow::as_select()))
+                .load(connection)?;
+            Ok(rows)
         })?;
-        row.map(UserRow::into_user).transpose()
+        rows.into_iter()
+            .map(|(id, row)| Ok((SessionId::from_uuid(id), row.into_user()?)))
+            .collect()
     }
 
     fn find_live_session(

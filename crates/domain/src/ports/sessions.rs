@@ -93,8 +93,18 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`].
     fn sessions_of(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError>;
 
-    /// The user of a session that lives, if the user is active, and the client too if it is a
-    /// registered one: what an access token with this `sid` is still worth.
+    /// The users of those of the sessions that live, if the user is active, and the client too if it
+    /// is a registered one: what access tokens with this `sid` are still worth. In any order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_session_users(
+        &self,
+        ids: &[SessionId],
+        now: OffsetDateTime,
+    ) -> Result<Vec<(SessionId, User)>, StoreError>;
+
+    /// The user of one session, by the same rule.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -102,7 +112,10 @@ pub trait SessionStore: Send + Sync {
         &self,
         id: SessionId,
         now: OffsetDateTime,
-    ) -> Result<Option<User>, StoreError>;
+    ) -> Result<Option<User>, StoreError> {
+        let found = self.find_session_users(&[id], now)?;
+        Ok(found.into_iter().next().map(|(_, user)| user))
+    }
 
     /// A session and its user, by the same rule as [`SessionStore::find_session_user`]: what a
     /// token of either kind is still worth.

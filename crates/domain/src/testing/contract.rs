@@ -103,6 +103,7 @@ macro_rules! store_contract {
         );
         $crate::store_contract!(@rules sessions $make;
             an_opened_session_is_read_back_as_it_was_opened
+            of_many_sessions_those_that_live_are_found
             a_session_is_opened_for_the_password_that_was_checked_only
             the_newest_generation_is_followed_by_the_next
             the_one_before_gets_the_newest_again_within_the_grace

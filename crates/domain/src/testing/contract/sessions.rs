@@ -103,6 +103,30 @@ where
     );
 }
 
+pub fn of_many_sessions_those_that_live_are_found<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let users = ["ann", "ben", "cat"].map(|name| {
+        let user = store.create_user(&new_user(name), &act(NOW)).unwrap();
+        let new = new_session(&user);
+        let hash = new_user(name).password_hash;
+        assert!(store.open_session(&new, &hash, &act(NOW)).unwrap());
+        (new.id, user)
+    });
+    let [ann, ben, cat] = users;
+    assert!(
+        store
+            .end_session(ben.0, EndReason::Revoked, &act(NOW))
+            .unwrap()
+    );
+    let ids = [cat.0, SessionId::random(), ann.0, ben.0];
+    let mut found = store.find_session_users(&ids, NOW).unwrap();
+    found.sort_by_key(|(_, user)| user.id);
+    assert_eq!(found, [ann, cat]);
+    assert_eq!(store.find_session_users(&[], NOW).unwrap(), []);
+}
+
 pub fn a_session_is_opened_for_the_password_that_was_checked_only<S>(store: &S)
 where
     S: UserStore + SessionStore + ?Sized,

@@ -238,12 +238,19 @@ impl SessionStore for MemoryStore {
         Ok(sessions)
     }
 
-    fn find_session_user(
+    fn find_session_users(
         &self,
-        id: SessionId,
+        ids: &[SessionId],
         now: OffsetDateTime,
-    ) -> Result<Option<User>, StoreError> {
-        Ok(self.find_live_session(id, now)?.map(|live| live.user))
+    ) -> Result<Vec<(SessionId, User)>, StoreError> {
+        let found = ids
+            .iter()
+            .map(|id| Ok((*id, self.find_live_session(*id, now)?)));
+        let living = found.filter_map(|found| match found {
+            Ok((id, live)) => Some(Ok((id, live?.user))),
+            Err(error) => Some(Err(error)),
+        });
+        living.collect()
     }
 
     fn find_live_session(
