@@ -1,5 +1,7 @@
 //! The log: pretty on a terminal, a JSON object a line otherwise.
 
+mod json;
+
 use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
@@ -7,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
+use json::{Line, Members};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,11 +48,7 @@ pub fn start(format: LogFormat, filter: &str) -> Result<(), Failure> {
             .with_ansi(io::stderr().is_terminal())
             .try_init()
     } else {
-        log.json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .try_init()
+        log.fmt_fields(Members).event_format(Line).try_init()
     };
     // The one error is that a log is there already.
     drop(outcome);
