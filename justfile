@@ -30,6 +30,10 @@ examples *args:
 public-api:
     scripts/public-api.sh --write
 
+# Write the table of docs/configuration.md anew, from the command line.
+configuration:
+    PASSGATE_TEST_WRITE=1 cargo test -p passgate-api --lib the_page_of_the_configuration
+
 # Write crates/persistence/src/schema.rs anew, from the migrations.
 schema:
     PASSGATE_WRITE_SCHEMA=1 cargo test -p passgate-persistence --test schema

@@ -7,6 +7,7 @@ mod import;
 mod keys;
 mod output;
 mod prompt;
+mod reference;
 mod tune;
 mod users;
 mod variables;
@@ -63,6 +64,10 @@ enum Command {
     /// Measure this machine, and print what a password hash may cost and how many log-ins a second
     /// that makes.
     Tune(tune::TuneArgs),
+    /// Print what a shell completes commands and flags by.
+    Completions(reference::CompletionsArgs),
+    /// Write the man pages into a folder.
+    Manual(reference::ManualArgs),
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +120,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Openapi => output::line(&openapi::json()?),
         Command::Healthcheck(args) => healthcheck::run(args.listen),
         Command::Tune(args) => tune::run(&args),
+        Command::Completions(args) => reference::completions(&args),
+        Command::Manual(args) => reference::manual(&args),
     }
 }
 

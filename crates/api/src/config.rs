@@ -17,10 +17,8 @@ use crate::telemetry::LogFormat;
 /// Where users and keys are kept.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseArgs {
-    /// The `PostgreSQL` database, as a URL or a libpq connection string [env: also `DATABASE_URL`].
-    ///
-    /// Left out, Passgate runs a private `PostgreSQL` of its own in the data directory. Several
-    /// hosts are fine: `postgresql://a,b/passgate?target_session_attrs=read-write`
+    /// The `PostgreSQL` database, as a URL or a libpq connection string; several hosts are fine, with
+    /// `target_session_attrs=read-write` [default: a private one in the data directory].
     #[arg(
         long,
         env = "PASSGATE_DATABASE_URL",
