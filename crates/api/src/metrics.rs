@@ -5,11 +5,14 @@
 
 use std::fmt;
 use std::fs;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
+use passgate_auth::jwt::KeyRing;
 use passgate_auth::password::{InUse, Passwords};
-use passgate_persistence::{Connections, PgStore};
+use passgate_domain::signing_key::SigningKeyState;
+use passgate_persistence::{Connections, Estimates, PgStore};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -52,11 +55,13 @@ pub struct Metrics {
     answered: Family<Answered, Counter>,
     durations: Family<Path, Histogram>,
     grants: Family<Outcome, Counter>,
+    estimates: Arc<Mutex<Option<Estimates>>>,
 }
 
 impl Metrics {
-    /// Counts from zero. What the parts know of themselves is asked when somebody looks.
-    pub fn new(store: PgStore, passwords: Passwords) -> Self {
+    /// Counts from zero. What the parts know of themselves is asked when somebody looks; with a
+    /// secret that is shared there is no ring of keys.
+    pub fn new(store: PgStore, passwords: Passwords, keys: Option<KeyRing>) -> Self {
         let mut registry = Registry::with_prefix("passgate");
         let answered = Family::default();
         let buckets: fn() -> Histogram = || Histogram::new(BUCKETS);
@@ -73,12 +78,19 @@ impl Metrics {
             "Answers of the token endpoint: granted, or the error of RFC 6749",
             grants.clone(),
         );
-        registry.register_collector(Box::new(Parts { store, passwords }));
+        let estimates = Arc::default();
+        registry.register_collector(Box::new(Parts {
+            store,
+            passwords,
+            keys,
+            estimates: Arc::clone(&estimates),
+        }));
         Self {
             registry,
             answered,
             durations,
             grants,
+            estimates,
         }
     }
 
@@ -106,6 +118,14 @@ impl Metrics {
         self.grants.get_or_create(&Outcome { outcome }).inc();
     }
 
+    /// Keeps how many users and sessions there are about.
+    pub fn estimated(&self, estimates: Option<Estimates>) {
+        *self
+            .estimates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = estimates;
+    }
+
     /// All of it, in the text format of OpenMetrics.
     ///
     /// # Errors
@@ -129,6 +149,23 @@ fn known(method: &Method) -> &'static str {
 struct Parts {
     store: PgStore,
     passwords: Passwords,
+    keys: Option<KeyRing>,
+    estimates: Arc<Mutex<Option<Estimates>>>,
+}
+
+impl Parts {
+    /// When the key that signs became the one.
+    fn promoted_at(&self) -> Option<u64> {
+        let keys = self.keys.as_ref()?;
+        let active = keys.active()?;
+        let mut held = keys.held().into_iter();
+        match held.find(|held| held.kid() == active.kid())?.state() {
+            SigningKeyState::Active { promoted_at } => {
+                u64::try_from(promoted_at.unix_timestamp()).ok()
+            }
+            SigningKeyState::Announced { .. } | SigningKeyState::Retired { .. } => None,
+        }
+    }
 }
 
 impl fmt::Debug for Parts {
@@ -187,6 +224,36 @@ impl Collector for Parts {
             "Connections to the database that are free",
             idle.into(),
         )?;
+        if let Some(keys) = &self.keys {
+            gauge(
+                "signing_keys_published",
+                "Keys that verifiers are given",
+                keys.held().len() as u64,
+            )?;
+        }
+        if let Some(promoted_at) = self.promoted_at() {
+            gauge(
+                "signing_key_promoted_timestamp_seconds",
+                "When the key that signs became the one",
+                promoted_at,
+            )?;
+        }
+        let estimates = *self
+            .estimates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(Estimates { users, sessions }) = estimates {
+            gauge(
+                "users",
+                "Users, about; those that were deleted included",
+                users,
+            )?;
+            gauge(
+                "sessions",
+                "Sessions, about; those that ended lately included",
+                sessions,
+            )?;
+        }
         if let Some(bytes) = resident_bytes() {
             gauge(
                 "memory_resident_bytes",

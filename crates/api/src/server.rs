@@ -87,13 +87,11 @@ fn serve_on(args: &ServeArgs, database: &Database, listener: TcpListener) -> Res
         address,
     )?);
     capacity::tell(&args.passwords, &state.passwords);
-    let tidied = state.clone().into_inner();
     let workers = args.workers.map_or_else(cores, usize::from);
     rt::System::new().block_on(async {
         // Before anybody is told that we listen, and may tell us to stop.
         let signals = Signals::listen()?;
         let server = run(listener, state, workers, args.shutdown_timeout)?;
-        rt::spawn(tidy(Arc::clone(&tidied)));
         announce(address)?;
         until_stopped(server, signals).await
     })?;
@@ -163,7 +161,11 @@ async fn tidy(state: Arc<AppState>) {
     loop {
         turns.tick().await;
         let state = Arc::clone(&state);
-        let removed = web::block(move || remove_what_is_over(&state)).await;
+        let removed = web::block(move || {
+            state.metrics.estimated(state.store.estimates()?);
+            remove_what_is_over(&state)
+        })
+        .await;
         match removed {
             Ok(Ok((0, 0))) | Err(_) => {}
             Ok(Ok((sessions, events))) => {
@@ -269,7 +271,11 @@ pub fn build_state(
     let passwords = passwords(&args.passwords)?;
     Ok(AppState {
         live: LiveSessions::default(),
-        metrics: Metrics::new(store.clone(), passwords.clone()),
+        metrics: Metrics::new(
+            store.clone(),
+            passwords.clone(),
+            keys.as_ref().map(|keys| keys.ring().clone()),
+        ),
         store,
         passwords,
         policy: policy(&args.passwords),
@@ -390,8 +396,8 @@ pub fn policy(args: &PasswordArgs) -> Policy {
     }
 }
 
-/// Starts the server on a bound listener, and beside it what follows the signing keys
-/// and the sessions in use.
+/// Starts the server on a bound listener, and beside it what follows the signing keys and the
+/// sessions in use, and removes what is over.
 ///
 /// # Errors
 /// An I/O error if the listener cannot be used.
@@ -403,6 +409,7 @@ pub fn run(
 ) -> io::Result<Server> {
     rt::spawn(keeper::keep(state.clone().into_inner()));
     rt::spawn(live::renew(state.clone().into_inner()));
+    rt::spawn(tidy(state.clone().into_inner()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())

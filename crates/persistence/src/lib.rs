@@ -11,6 +11,7 @@ mod audit;
 mod clients;
 mod dsn;
 mod error;
+mod estimates;
 mod import;
 mod keys;
 mod open;
@@ -23,6 +24,7 @@ mod statement;
 pub mod testing;
 mod users;
 
+pub use estimates::Estimates;
 pub use open::OpenError;
 pub use pool::{Connections, PgStore, PoolSettings};
 

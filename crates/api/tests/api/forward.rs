@@ -108,7 +108,7 @@ fn nginx_with_the_documented_configuration_asks_and_passes_the_user_on() {
            fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;\n\
            upstream app {{ server {behind}; }}\n\
            upstream passgate {{ server {passgate}; }}\n\
-           server {{ listen {behind}; location / {{ return 200 \"$http_x_auth_user $http_x_auth_roles\"; }} }}\n\
+           server {{ listen {behind}; location / {{ return 200 \"$http_x_auth_user $http_x_auth_roles$http_authorization\"; }} }}\n\
            server {{ listen {front}; {snippet} }}\n\
          }}\n",
         passgate = app.address(),

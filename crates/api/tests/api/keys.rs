@@ -16,7 +16,7 @@ use crate::client::{Ask, PASSWORD};
 use crate::program::{Served, folder, run, run_with_input, said};
 
 /// Asks again until there is an answer, for at most a minute.
-fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_mins(1) {
         if let Some(answer) = ask() {
