@@ -216,9 +216,10 @@ pub struct PasswordArgs {
     )]
     pub previous_pepper: Vec<SecretString>,
 
-    /// The fewest characters of a new password (NIST SP 800-63B-4).
+    /// The fewest characters of a new password: 8 to 512 (NIST SP 800-63B-4 wants 15 where nothing
+    /// but the password is asked for).
     #[arg(long, env = "PASSGATE_PASSWORD_MIN_LENGTH", default_value_t = 12, value_name = "N",
-          value_parser = clap::value_parser!(u16).range(1..=512))]
+          value_parser = clap::value_parser!(u16).range(8..=512))]
     pub password_min_length: u16,
 }
 

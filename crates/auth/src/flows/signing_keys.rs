@@ -232,7 +232,10 @@ impl SigningKeys {
                 }
             }
             match VerifyingKey::from_jwk(&key.public_jwk) {
-                Ok(public) => held.push(HeldKey::verifying(public, key.state)),
+                Ok(public) if public.kid().as_str() == key.kid => {
+                    held.push(HeldKey::verifying(public, key.state));
+                }
+                Ok(_) => troubles.push(sealed::damaged(key)("its public half has another kid")),
                 Err(error) => troubles.push(sealed::damaged(key)(error)),
             }
         }

@@ -1,5 +1,5 @@
 use passgate_auth::flows::{AnnounceError, SigningKeysError, announce_key, reseal_keys};
-use passgate_auth::jwt::Algorithm;
+use passgate_auth::jwt::{Algorithm, SigningKey};
 use passgate_auth::seal::SealingKeys;
 use passgate_domain::Clock;
 use passgate_domain::ports::SigningKeyStore;
@@ -122,4 +122,20 @@ fn a_damaged_key_is_named_and_not_replaced() {
         "{error:?}"
     );
     assert_eq!(shop.states().len(), 1);
+}
+
+#[test]
+fn a_public_half_under_another_keys_name_is_not_published() {
+    let shop = Shop::new();
+    let theirs = SigningKey::generate(Algorithm::EdDsa).unwrap();
+    let mut key = signing_key("k1", "ES256");
+    key.public_jwk = theirs.public_jwk();
+    shop.store.install_signing_key(&key, &act(NOW)).unwrap();
+    let error = shop
+        .try_replica(sealing("abcd"), Algorithm::EdDsa)
+        .unwrap_err();
+    assert!(
+        matches!(&error, SigningKeysError::Damaged { kid, .. } if kid == "k1"),
+        "{error:?}"
+    );
 }
