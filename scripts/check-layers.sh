@@ -49,6 +49,8 @@ forbid passgate-persistence "" \
   passgate-auth passgate-api passgate-local-postgres actix-web tokio argon2 jsonwebtoken
 forbid passgate-local-postgres --all-features \
   passgate-domain passgate-auth passgate-persistence passgate-api diesel actix-web
+# RUSTSEC-2023-0071 (deny.toml): for hosts of passgate-auth that cannot compile C.
+forbid passgate-api "" rsa
 forbid_direct passgate-api argon2 jsonwebtoken diesel r2d2 password-hash
 
 if [ "$failed" -eq 0 ]; then echo "layers: every crate sees only what it may"; fi

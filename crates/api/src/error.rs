@@ -375,14 +375,15 @@ impl ApiError {
 
 fn token_parts(error: &VerifyError) -> Parts {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let parts = Parts::new(status, "invalid_token", error.to_string());
-    if status == StatusCode::UNAUTHORIZED {
-        return parts.with(
+    // As the guards of passgate-auth answer: not every refusal is the token's fault.
+    match error.retry_after() {
+        Some(seconds) => Parts::new(status, "temporarily_unavailable", error.to_string())
+            .with(header::RETRY_AFTER, &seconds.to_string()),
+        None => Parts::new(status, "invalid_token", error.to_string()).with(
             header::WWW_AUTHENTICATE,
             &error.www_authenticate("passgate"),
-        );
+        ),
     }
-    parts.with(header::RETRY_AFTER, "1")
 }
 
 impl fmt::Display for ApiError {
@@ -408,6 +409,19 @@ impl ResponseError for ApiError {
 mod tests {
     use super::*;
     use passgate_auth::password::PasswordError;
+
+    #[test]
+    fn what_keeps_us_from_checking_a_token_is_not_blamed_on_it() {
+        let error = VerifyError::KeysUnavailable;
+        let parts = ApiError::Token(error).parts();
+        assert_eq!(parts.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(parts.oauth, "temporarily_unavailable");
+        let wait = error.retry_after().unwrap().to_string();
+        assert_eq!(
+            parts.headers,
+            [(header::RETRY_AFTER, HeaderValue::from_str(&wait).unwrap())]
+        );
+    }
 
     #[test]
     fn causes_stay_inside() {

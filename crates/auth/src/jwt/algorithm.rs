@@ -123,6 +123,7 @@ mod tests {
     fn names_read_back() {
         for algorithm in Algorithm::ALL {
             assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
+            assert_eq!(algorithm.to_string(), algorithm.as_str());
         }
         assert_eq!("Ed25519".parse(), Ok(Algorithm::EdDsa));
     }

@@ -239,6 +239,7 @@ mod tests {
             ("use", json!("enc")),
             ("use", json!(7)),
             ("key_ops", json!(["sign"])),
+            ("key_ops", json!("verify")),
             ("alg", json!("ES256")),
             ("alg", json!(null)),
             ("x", json!("AAAA")),
@@ -252,6 +253,15 @@ mod tests {
             assert!(parse(&bad).is_err(), "{member}: {value}");
         }
         assert!(parse(&good).is_ok());
+        for (member, value) in [
+            ("use", json!("sig")),
+            ("key_ops", json!(["verify"])),
+            ("key_ops", json!(["sign", "verify"])),
+        ] {
+            let mut also = good.clone();
+            also[member] = value.clone();
+            assert!(parse(&also).is_ok(), "{member}: {value}");
+        }
     }
 
     fn rsa(bytes: usize, e: &[u8]) -> Value {
@@ -263,8 +273,15 @@ mod tests {
     fn rsa_numbers_out_of_bounds_are_refused() {
         let odd = [1, 0, 1];
         assert!(parse(&rsa(256, &odd)).is_ok());
+        assert!(parse(&rsa(RSA_MAX_BYTES, &[1, 0, 0, 0, 1])).is_ok());
         for bad in [128, 255, RSA_MAX_BYTES + 1] {
             assert_eq!(parse(&rsa(bad, &odd)), Err(KeyError::Member("n")), "{bad}");
+        }
+        for (first, last) in [(0, 1), (1, 2)] {
+            let mut jwk = rsa(256, &odd);
+            let n = [&[first][..], &[7; 254], &[last]].concat();
+            jwk["n"] = json!(URL_SAFE_NO_PAD.encode(n));
+            assert_eq!(parse(&jwk), Err(KeyError::Member("n")), "{first} {last}");
         }
         for bad in [&[][..], &[1], &[2], &[0, 3], &[1; 6]] {
             assert_eq!(parse(&rsa(256, bad)), Err(KeyError::Member("e")), "{bad:?}");

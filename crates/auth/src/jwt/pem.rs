@@ -164,6 +164,84 @@ mod tests {
         assert!(decode(&pem, PRIVATE).is_none());
     }
 
+    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let head = match length {
+            [0, low @ ..0x80] => vec![tag, low],
+            [0, low] => vec![tag, 0x81, low],
+            [high, low] => vec![tag, 0x82, high, low],
+        };
+        [head, content.to_vec()].concat()
+    }
+
+    #[test]
+    fn a_key_is_written_into_the_room_that_was_made_for_it() {
+        for length in [0, 1, 44, 48, 49, 91, 294, 1217] {
+            let pem = encode(&vec![7; length], PRIVATE);
+            let room = pem.len()..pem.len() + 80;
+            assert!(room.contains(&pem.capacity()), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_length_of_each_form_is_read_to_its_limits() {
+        for length in [0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff] {
+            let content = vec![7; length];
+            let whole = der(INTEGER, &content);
+            assert_eq!(element(INTEGER, &whole), Some((&*content, &[][..])));
+            let more = [whole, vec![9]].concat();
+            assert_eq!(element(INTEGER, &more), Some((&*content, &[9][..])));
+        }
+        for longer_than_needed in [[0x81, 0x7f].as_slice(), &[0x82, 0, 0xff]] {
+            let whole = [&[INTEGER], longer_than_needed, &[7; 0xff]].concat();
+            assert_eq!(element(INTEGER, &whole), None);
+        }
+        for form in [0x80, 0x83, 0xff] {
+            assert_eq!(element(INTEGER, &[INTEGER, form, 0, 0, 1, 7]), None);
+        }
+    }
+
+    #[test]
+    fn a_public_key_is_the_whole_of_its_element() {
+        let key = [7; 32];
+        let bits = der(BIT_STRING, &[&[0], &key[..]].concat());
+        let spki = |inside: &[&[u8]]| {
+            let algorithm = der(SEQUENCE, ED25519);
+            der(SEQUENCE, &[algorithm, inside.concat()].concat())
+        };
+        let x = key.to_vec();
+        assert_eq!(public_key(&spki(&[&bits])), Some(PublicKey::Ed25519 { x }));
+        assert_eq!(public_key(&spki(&[&bits, &[0]])), None);
+        assert_eq!(public_key(&[spki(&[&bits]), vec![0]].concat()), None);
+        // Seven bits would be no part of the key.
+        let unused = der(BIT_STRING, &[&[7], &key[..]].concat());
+        assert_eq!(public_key(&spki(&[&unused])), None);
+    }
+
+    #[test]
+    fn the_numbers_of_an_rsa_key_are_positive_and_in_their_shortest_form() {
+        let read = |n: &[u8], e: &[u8], inside: &[u8], after: &[u8]| {
+            let numbers = [&der(INTEGER, n), &der(INTEGER, e), inside].concat();
+            rsa(&[&der(SEQUENCE, &numbers), after].concat())
+        };
+        let number = |written: &[u8]| match read(written, &[3], &[], &[]) {
+            Some(PublicKey::Rsa { n, e }) => {
+                assert_eq!(e, [3]);
+                Some(n)
+            }
+            _ => None,
+        };
+        assert_eq!(number(&[0, 0x80, 1]), Some(vec![0x80, 1]));
+        assert_eq!(number(&[0x7f, 1]), Some(vec![0x7f, 1]));
+        assert_eq!(number(&[1]), Some(vec![1]));
+        for bad in [&[][..], &[0], &[0, 0x7f], &[0x80, 1], &[0, 0, 0x80]] {
+            assert_eq!(number(bad), None, "{bad:?}");
+        }
+        assert_eq!(read(&[5], &[0x80], &[], &[]), None);
+        assert_eq!(read(&[5], &[3], &[0], &[]), None);
+        assert_eq!(read(&[5], &[3], &[], &[0]), None);
+    }
+
     #[test]
     fn a_length_in_a_longer_form_than_needed_is_refused() {
         assert!(element(INTEGER, &[2, 1, 7]).is_some());

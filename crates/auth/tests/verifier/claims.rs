@@ -1,7 +1,9 @@
-use passgate_auth::jwt::{Algorithm, VerifyError};
+use passgate_auth::jwt::{Algorithm, Forbidden, VerifyError};
+use passgate_domain::Role;
 use serde_json::{Value, json};
+use time::Duration;
 
-use crate::forge::Forger;
+use crate::forge::{Forger, NOW};
 
 /// Sets a claim, or takes it away, and returns why the token is refused then.
 fn refused(claim: &str, value: Option<Value>) -> VerifyError {
@@ -142,6 +144,49 @@ fn claims_of_the_wrong_type_are_refused() {
             "{claim}: {bad}"
         );
     }
+}
+
+#[test]
+fn what_a_token_says_is_read() {
+    let forger = Forger::new(Algorithm::EdDsa);
+    let token = forger.with_claims(|claims| {
+        claims["scope"] = json!("profile todos:read");
+        claims["roles"] = json!(["admin", "cook"]);
+        claims["client_id"] = json!("app");
+        claims["sid"] = json!("s1");
+    });
+    let verified = forger.verify(&token).unwrap();
+    assert_eq!(verified.client_id(), Some("app"));
+    assert_eq!(verified.session_id(), Some("s1"));
+    assert_eq!(verified.issued_at(), NOW);
+    assert_eq!(verified.expires_at(), NOW + Duration::minutes(25));
+    assert_eq!(verified.scopes().to_string(), "profile todos:read");
+    assert!(verified.has_scope("profile") && !verified.has_scope("todos"));
+    assert_eq!(verified.require_scope("todos:read"), Ok(()));
+    let refused = verified.require_scope("todos").unwrap_err();
+    assert_eq!(refused, Forbidden::Scope("todos".to_owned()));
+    assert_eq!(
+        refused.www_authenticate("a\"pi"),
+        "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"todos\""
+    );
+    let roles: Vec<_> = verified.roles().iter().map(Role::as_str).collect();
+    assert_eq!(roles, ["admin", "cook"]);
+    assert_eq!(verified.require_role("cook"), Ok(()));
+    let refused = verified.require_role("chef").unwrap_err();
+    assert_eq!(refused, Forbidden::Role("chef".to_owned()));
+    assert_eq!(
+        refused.www_authenticate("api"),
+        "Bearer realm=\"api\", error=\"insufficient_scope\""
+    );
+}
+
+#[test]
+fn what_a_token_does_not_say_is_not_there() {
+    let forger = Forger::new(Algorithm::EdDsa);
+    let verified = forger.verify(&forger.control()).unwrap();
+    assert_eq!((verified.client_id(), verified.session_id()), (None, None));
+    assert_eq!(verified.scopes().to_string(), "");
+    assert!(verified.roles().is_empty());
 }
 
 #[test]

@@ -106,7 +106,11 @@ pub(crate) fn shared_secret() -> SharedSecret {
 }
 
 pub(crate) fn verifier(keys: impl KeySource) -> Verifier {
-    let issuer = IssuerId::parse(ISSUER).unwrap();
+    verifier_of(ISSUER, keys)
+}
+
+pub(crate) fn verifier_of(issuer: &str, keys: impl KeySource) -> Verifier {
+    let issuer = IssuerId::parse(issuer).unwrap();
     let audience = Audience::parse(AUDIENCE).unwrap();
     Verifier::builder(issuer, audience, keys)
         .clock(Arc::new(ManualClock::at(NOW)))

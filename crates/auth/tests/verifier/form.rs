@@ -1,6 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use passgate_auth::jwt::{Algorithm, KeySet, VerifyError};
+use passgate_auth::jwt::{Algorithm, KeySet, Verifier, VerifyError};
 use serde_json::json;
 
 use crate::forge::{self, Forger};
@@ -179,10 +179,36 @@ fn what_is_no_token_is_refused() {
     ] {
         assert!(forger.verify(&bad).is_err(), "{bad}");
     }
-    assert_eq!(
-        forger.verify(&"a".repeat(8193)).unwrap_err(),
-        VerifyError::TooLong
-    );
+}
+
+/// A good token that is as long as it is told to be.
+fn token_of(forger: &Forger, length: usize) -> String {
+    let claims = forge::claims().to_string();
+    let fill = (length - forger.control().len()) * 3 / 4;
+    // Space before the end of a JSON text means nothing, and not every length is one of base64's.
+    let spaces = (0..3).flat_map(|header| (fill - 3..fill + 3).map(move |claims| (header, claims)));
+    spaces
+        .map(|(of_header, of_claims)| {
+            let header = format!("{}{}", forger.header(), " ".repeat(of_header));
+            forger.sign(&header, &format!("{claims}{}", " ".repeat(of_claims)))
+        })
+        .find(|token| token.len() == length)
+        .unwrap()
+}
+
+#[test]
+fn eight_kibibytes_are_read_and_not_one_byte_more() {
+    let forger = forger();
+    let of_many = Verifier::for_issuers([
+        forger.verifier(),
+        forge::verifier_of("other", KeySet::default()),
+    ])
+    .unwrap();
+    for verifier in [forger.verifier(), of_many] {
+        assert!(verifier.verify_now(&token_of(&forger, 8192)).is_ok());
+        let refused = verifier.verify_now(&token_of(&forger, 8193)).unwrap_err();
+        assert_eq!(refused, VerifyError::TooLong);
+    }
 }
 
 #[test]

@@ -88,6 +88,14 @@ fn what_names_no_issuer_is_refused() {
 }
 
 #[test]
+fn a_verifier_shows_whose_tokens_it_takes() {
+    let forger = Forger::new(Algorithm::EdDsa);
+    let both = [verifier("one", "a", &forger), verifier("two", "b", &forger)];
+    let shown = format!("{:?}", Verifier::for_issuers(both).unwrap());
+    assert!(shown.contains("one") && shown.contains("two"), "{shown}");
+}
+
+#[test]
 fn one_issuer_has_one_set_of_rules() {
     let forger = Forger::new(Algorithm::EdDsa);
     let twice = [verifier("one", "a", &forger), verifier("one", "b", &forger)];

@@ -56,6 +56,29 @@ fn a_file_is_for_algorithms_of_its_own_kind_only() {
 }
 
 #[test]
+fn a_key_shows_its_name_and_its_algorithm_only() {
+    let kid = Kid::parse("k1").unwrap();
+    let key = VerifyingKey::from_pem(kid, Algorithm::Ps384, pair(Algorithm::Ps384).1).unwrap();
+    let shown = format!("{key:?}");
+    assert!(shown.contains("k1") && shown.contains("Ps384"), "{shown}");
+    assert!(shown.len() < 100, "{shown}");
+}
+
+#[test]
+fn a_key_reads_back_from_the_public_json_of_the_private_one() {
+    for alg in [Algorithm::EdDsa, Algorithm::Es256] {
+        let forger = Forger::new(alg);
+        let key = VerifyingKey::from_jwk(&forger.key.public_jwk()).unwrap();
+        assert_eq!((key.kid(), key.algorithm()), (forger.key.kid(), Some(alg)));
+        let verifier = forge::verifier(KeySet::new([key]));
+        assert!(verifier.verify_now(&forger.control()).is_ok());
+    }
+    for bad in ["", "[]", "7", r#"{"kid":"a"}"#] {
+        assert!(VerifyingKey::from_jwk(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn neither_a_private_key_nor_a_cut_one_is_a_public_key() {
     let kid = || Kid::parse("k").unwrap();
     for alg in Algorithm::ALL {

@@ -71,6 +71,25 @@ async fn a_key_that_is_new_is_found_by_one_refresh() {
 }
 
 #[tokio::test]
+async fn a_source_behind_a_pointer_is_the_source() {
+    let (old, new) = (Forger::new(Algorithm::EdDsa), Forger::new(Algorithm::EdDsa));
+    let source = source(&[&old], Some(&new), false);
+    let shared: Arc<dyn KeySource> = Arc::new(source.clone());
+    let verifier = forge::verifier(shared);
+    assert!(verifier.verify_now(&old.control()).is_ok());
+    assert!(verifier.verify(&new.control()).await.is_ok());
+    assert_eq!(asked(&source), 1);
+}
+
+#[tokio::test]
+async fn a_fixed_set_of_keys_has_no_newer_ones() {
+    let (old, new) = (Forger::new(Algorithm::EdDsa), Forger::new(Algorithm::EdDsa));
+    let verifier = forge::verifier(KeySet::new([old.key.verifying_key()]));
+    let error = verifier.verify(&new.control()).await.unwrap_err();
+    assert_eq!(error, VerifyError::UnknownKey);
+}
+
+#[tokio::test]
 async fn a_source_without_keys_is_asked_too() {
     let new = Forger::new(Algorithm::EdDsa);
     let verifier = forge::verifier(source(&[], Some(&new), false));

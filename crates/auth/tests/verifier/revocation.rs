@@ -75,6 +75,55 @@ fn a_full_deny_list_forgets_what_has_ended_and_nothing_else() {
 }
 
 #[test]
+fn a_name_is_kept_for_as_long_as_any_leeway_after_its_end() {
+    let clock = clock();
+    let list = DenyList::new(1, clock.clone());
+    let end = NOW + Duration::minutes(1);
+    list.deny_token("a", NOW).unwrap();
+    list.deny_token("a", end).unwrap();
+    // An earlier end does not shorten it.
+    list.deny_token("a", NOW).unwrap();
+    clock.advance(Duration::minutes(6) - Duration::nanoseconds(1));
+    assert_eq!(list.deny_session("b", end), Err(Full(1)));
+    clock.advance(Duration::nanoseconds(1));
+    list.deny_session("b", end).unwrap();
+    // The same for a session.
+    list.deny_token("c", end).unwrap();
+    assert_eq!(list.len(), 1);
+}
+
+#[test]
+fn lists_say_how_many_names_they_hold_and_none_of_them() {
+    let denied = DenyList::new(9, clock());
+    let moments = NotBefore::new(8, clock());
+    assert!(denied.is_empty() && moments.is_empty());
+    denied.deny_token("t1", NOW).unwrap();
+    moments.set("matt", NOW).unwrap();
+    assert!(!denied.is_empty() && !moments.is_empty());
+    assert_eq!(moments.len(), 1);
+    let shown = format!("{denied:?} {moments:?}");
+    for part in ["len: 1, capacity: 9", "len: 1, capacity: 8"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    assert!(!shown.contains("t1") && !shown.contains("matt"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_hook_behind_a_pointer_is_the_hook() {
+    let forger = Forger::new(Algorithm::EdDsa);
+    let list = DenyList::new(10, clock());
+    let shared: Arc<dyn Revocation> = Arc::new(list.clone());
+    let verifier = verifier(&forger, shared, OnHookError::Deny);
+    let token = forger.control();
+    assert!(verifier.verify_now(&token).is_ok());
+    assert!(verifier.verify(&token).await.is_ok());
+    list.deny_token("t1", NOW).unwrap();
+    let revoked = VerifyError::Revoked;
+    assert_eq!(verifier.verify_now(&token).unwrap_err(), revoked);
+    assert_eq!(verifier.verify(&token).await.unwrap_err(), revoked);
+}
+
+#[test]
 fn a_subjects_tokens_from_before_a_moment_are_refused() {
     let forger = Forger::new(Algorithm::EdDsa);
     let list = NotBefore::new(10, clock());
@@ -103,7 +152,11 @@ fn a_full_list_of_moments_forgets_only_those_that_no_token_can_precede() {
     list.set("a", NOW).unwrap();
     clock.advance(Duration::hours(24));
     assert_eq!(list.set("b", NOW), Err(Full(1)));
-    clock.advance(Duration::minutes(6));
+    // Who is there already takes no room.
+    list.set("a", NOW).unwrap();
+    clock.advance(Duration::minutes(5) - Duration::nanoseconds(1));
+    assert_eq!(list.set("b", NOW), Err(Full(1)));
+    clock.advance(Duration::nanoseconds(1));
     list.set("b", NOW + Duration::hours(24)).unwrap();
     assert_eq!(list.len(), 1);
 }

@@ -95,6 +95,33 @@ fn other_schemes_are_named_unsupported() {
 fn a_text_longer_than_any_hash_is_not_looked_at() {
     is_corrupt(&format!("$argon2id${}", "a".repeat(1024)));
     is_corrupt(&"x".repeat(1 << 24));
+    let longest = format!("md5${}", "a".repeat(1020));
+    assert_eq!(parse(&longest), Err(PasswordError::UnsupportedScheme));
+    is_corrupt(&format!("{longest}a"));
+}
+
+#[test]
+fn a_tag_of_sixteen_bytes_is_the_shortest() {
+    for before in [
+        "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ",
+        #[cfg(feature = "legacy-pbkdf2")]
+        "$pbkdf2-sha256$i=1$c29tZXNhbHQ",
+    ] {
+        let (sixteen, fifteen) = ("A".repeat(22), "A".repeat(20));
+        assert!(parse(&format!("{before}${sixteen}")).is_ok(), "{before}");
+        is_corrupt(&format!("{before}${fifteen}"));
+    }
+}
+
+#[test]
+fn a_scheme_has_the_name_that_people_know() {
+    for (scheme, name) in [
+        (Scheme::Argon2id, "argon2id"),
+        (Scheme::BcryptSha256, "bcrypt-sha256"),
+        (Scheme::FirebaseScrypt, "firebase-scrypt"),
+    ] {
+        assert_eq!(scheme.to_string(), name);
+    }
 }
 
 #[cfg(feature = "legacy-bcrypt")]

@@ -4,6 +4,7 @@ use std::env;
 use std::fmt::Write;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 use passgate_local_postgres::Places;
 use passgate_local_postgres::testing::{VARIABLE, admin_url};
@@ -60,14 +61,22 @@ impl Database {
     }
 
     fn run(&self, sql: &str) {
-        let mut server = self.server.connect(NoTls).unwrap();
-        server.batch_execute(sql).unwrap();
+        self.try_run(sql).unwrap();
+    }
+
+    fn try_run(&self, sql: &str) -> Result<(), postgres::Error> {
+        self.server.connect(NoTls)?.batch_execute(sql)
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
         // Who was killed a moment ago may still be connected.
-        self.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        let dropped = self.try_run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        // A second panic would end the whole program, and hide the first.
+        match dropped {
+            Err(error) if thread::panicking() => eprintln!("{}: {error}", self.name),
+            dropped => dropped.unwrap(),
+        }
     }
 }

@@ -17,13 +17,14 @@ use crate::programs::{self, skip};
 const SECRET: &str = "a secret of the tests, long enough";
 const PASSWORD: &str = "correct horse battery";
 
+/// Fields are dropped in this order: whoever runs before what it runs on.
 pub struct Passgate {
+    /// None while it is down.
+    process: Option<Process>,
     program: PathBuf,
     database: Database,
     folder: TempDir,
     flags: Vec<String>,
-    /// None while it is down.
-    process: Option<Process>,
     url: String,
 }
 
@@ -37,11 +38,11 @@ impl Passgate {
         let mut all = vec!["--audience", "todos", "--argon2", "m=64,t=1,p=1"];
         all.extend(flags);
         let mut passgate = Self {
+            process: None,
             program: programs::passgate(),
             database: Database::new(),
             folder: folder(),
             flags: all.into_iter().map(str::to_owned).collect(),
-            process: None,
             url: "http://127.0.0.1:0".to_owned(),
         };
         passgate.up();

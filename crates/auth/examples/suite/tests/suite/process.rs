@@ -47,18 +47,16 @@ impl Process {
         thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
         Self { child, url, log }
     }
-
-    /// What it said so far.
-    pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         drop((self.child.kill(), self.child.wait()));
         if thread::panicking() {
-            eprintln!("{}:\n{}", self.log.display(), self.log());
+            // A second panic would end the whole program, and hide the first.
+            let log = fs::read_to_string(&self.log);
+            let log = log.unwrap_or_else(|error| format!("unreadable: {error}"));
+            eprintln!("{}:\n{log}", self.log.display());
         }
     }
 }

@@ -76,9 +76,18 @@ const SCRYPT: [(&str, Scheme); 1] = [(
     Scheme::Scrypt,
 )];
 
-/// `hashlib.pbkdf2_hmac(D, PASSWORD, b"saltsaltsaltsalt", 1200)` of Python, put into a PHC string.
+/// `hashlib.pbkdf2_hmac(D, PASSWORD, b"saltsaltsaltsalt", 1200)` of Python, put into a PHC string,
+/// and with 1 and 999 rounds, which are fewer than libraries take by themselves.
 #[cfg(feature = "legacy-pbkdf2")]
-const PBKDF2: [(&str, Scheme); 4] = [
+const PBKDF2: [(&str, Scheme); 6] = [
+    (
+        "$pbkdf2-sha256$i=1$c2FsdHNhbHRzYWx0c2FsdA$3RTlB6vNW1mo7HsIk2550bop1dvxxjdg4qhY9t4/8xQ",
+        Scheme::Pbkdf2Sha256,
+    ),
+    (
+        "$pbkdf2-sha512$i=999$c2FsdHNhbHRzYWx0c2FsdA$qnpy2WgbbO/k3RMaml0ueLEokLHqg4A5YdGm7aH6Cz4TfpcuO7Kh9oI6Uefcqwlic0IC+rU/tiWls7AUI4VHPQ",
+        Scheme::Pbkdf2Sha512,
+    ),
     (
         "$pbkdf2-sha256$i=1200,l=32$c2FsdHNhbHRzYWx0c2FsdA$YzNUKfouhljzuD7eSbsQ3OwZryzQOWeZ0AYoxvjvgZY",
         Scheme::Pbkdf2Sha256,
