@@ -11,6 +11,7 @@ mod audit;
 mod clients;
 mod dsn;
 mod error;
+mod guesses;
 mod import;
 mod keys;
 mod open;
