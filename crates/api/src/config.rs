@@ -1,5 +1,7 @@
 //! Every setting: a flag, an environment variable of the same name, and a default that works.
 
+mod guesses;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -238,6 +240,10 @@ pub struct ServeArgs {
     /// The passwords.
     #[command(flatten)]
     pub passwords: PasswordArgs,
+
+    /// The guesses.
+    #[command(flatten)]
+    pub guesses: GuessArgs,
 
     /// The address to listen on; port 0 takes a free one.
     #[arg(

@@ -5,10 +5,13 @@
 
 use std::fmt;
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
+use passgate_auth::flows::Guessing;
 use passgate_auth::password::{InUse, Passwords};
+use passgate_domain::guess::Guesser;
 use passgate_persistence::{Connections, PgStore};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -56,7 +59,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Counts from zero. What the parts know of themselves is asked when somebody looks.
-    pub fn new(store: PgStore, passwords: Passwords) -> Self {
+    pub fn new(store: PgStore, passwords: Passwords, guessing: Arc<Guessing>) -> Self {
         let mut registry = Registry::with_prefix("passgate");
         let answered = Family::default();
         let buckets: fn() -> Histogram = || Histogram::new(BUCKETS);
@@ -73,7 +76,11 @@ impl Metrics {
             "Answers of the token endpoint: granted, or the error of RFC 6749",
             grants.clone(),
         );
-        registry.register_collector(Box::new(Parts { store, passwords }));
+        registry.register_collector(Box::new(Parts {
+            store,
+            passwords,
+            guessing,
+        }));
         Self {
             registry,
             answered,
@@ -129,11 +136,36 @@ fn known(method: &Method) -> &'static str {
 struct Parts {
     store: PgStore,
     passwords: Passwords,
+    guessing: Arc<Guessing>,
 }
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Parts")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Budget {
+    budget: &'static str,
+}
+
+impl Parts {
+    fn encode_guesses(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let name = "guesses_refused";
+        let help = "Guesses that were not looked at, by the budget that was used up";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for guesser in Guesser::ALL {
+            let budget = Budget {
+                budget: guesser.as_str(),
+            };
+            let refused = ConstCounter::new(self.guessing.refused(guesser));
+            refused.encode(metric.encode_family(&budget)?)?;
+        }
+        let name = "guess_store_failures";
+        let help = "Times that the database could not count guesses, and this process did alone";
+        let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        ConstCounter::new(self.guessing.failures()).encode(metric)
     }
 }
 
@@ -149,6 +181,7 @@ impl Collector for Parts {
         let help = "Passwords that waited and were not hashed: too late, or nobody waited any more";
         let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         dropped.encode(metric)?;
+        self.encode_guesses(&mut encoder)?;
 
         let Connections { open, idle } = self.store.connections();
         let mut gauge = |name, help, value: u64| {

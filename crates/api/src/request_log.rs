@@ -87,6 +87,8 @@ pub async fn observe(
     let outcome = if header_bytes(&request) > MAX_HEADERS {
         let error = ApiError::HeadersTooLarge { limit: MAX_HEADERS };
         Ok(request.error_response(error).map_into_boxed_body())
+    } else if let Some(answer) = preflight(&request) {
+        Ok(request.into_response(answer))
     } else {
         next.call(request)
             .instrument(span.clone())

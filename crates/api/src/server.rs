@@ -153,10 +153,13 @@ const TIDYING: Duration = Duration::from_mins(10);
 /// How long sessions stay after their end, for whoever looks into what happened.
 const KEPT: Duration = Duration::from_hours(24);
 
+/// How long guesses stay after everything about them is forgiven.
+const FORGIVEN: Duration = Duration::from_mins(1);
+
 /// How many are removed at a time: a statement of milliseconds.
 const BATCH: u32 = 1000;
 
-/// Removes sessions and events that are over, as long as the server runs. Of several replicas one
+/// Removes sessions, events and guesses that are over, as long as the server runs. Of several replicas one
 /// does at a time.
 async fn tidy(state: Arc<AppState>) {
     let mut turns = rt::time::interval(TIDYING);
@@ -165,9 +168,9 @@ async fn tidy(state: Arc<AppState>) {
         let state = Arc::clone(&state);
         let removed = web::block(move || remove_what_is_over(&state)).await;
         match removed {
-            Ok(Ok((0, 0))) | Err(_) => {}
-            Ok(Ok((sessions, events))) => {
-                tracing::info!(sessions, events, "removed what was over");
+            Ok(Ok((0, 0, 0))) | Err(_) => {}
+            Ok(Ok((sessions, events, guesses))) => {
+                tracing::info!(sessions, events, guesses, "removed what was over");
             }
             // The next turn comes.
             Ok(Err(error)) => tracing::warn!(%error, "what is over was not removed"),
@@ -175,13 +178,15 @@ async fn tidy(state: Arc<AppState>) {
     }
 }
 
-/// Returns how many sessions and how many events.
-fn remove_what_is_over(state: &AppState) -> Result<(usize, usize), StoreError> {
+/// Returns how many sessions, how many events, and how many keys of guesses.
+fn remove_what_is_over(state: &AppState) -> Result<(usize, usize, usize), StoreError> {
     let now = state.clock.now();
     let (sessions, events) = (now - KEPT, now - state.audit_retention);
     Ok((
         in_batches(|| state.store.remove_ended_sessions(sessions, BATCH))?,
         in_batches(|| state.store.remove_events(events, BATCH))?,
+        // Other replicas' clocks may be a little behind.
+        in_batches(|| state.store.remove_forgiven_guesses(now - FORGIVEN, BATCH))?,
     ))
 }
 
@@ -260,6 +265,7 @@ pub fn build_state(
         .map_err(|error| Failure::new(format!("--access-token-ttl cannot be used: {error}")))?;
     let sealing = Arc::new(sealing.into());
     let refresh = refresh_tokens(&sealing)?;
+    let guessing = Arc::new(guessing(args, &sealing)?);
     let (signer, verifier, keys) = signer(args, &store, sealing, &clock, &iss, &audience)?;
     let issuer = Issuer::new(iss, signer, ttl, Arc::clone(&clock));
     if !AUDIT_RETENTION.contains(&args.audit_retention) {
@@ -291,6 +297,14 @@ fn lifetimes(args: &ServeArgs) -> Result<Lifetimes, Failure> {
             ))
         },
     )
+}
+
+fn guessing(args: &ServeArgs, sealing: &SealingKeys) -> Result<Guessing, Failure> {
+    let mut guessing = Guessing::new(sealing.current(), args.guesses.limits())?;
+    for accepted in sealing.accepted() {
+        guessing = guessing.accepting(accepted)?;
+    }
+    Ok(guessing)
 }
 
 fn refresh_tokens(sealing: &SealingKeys) -> Result<RefreshTokens, Failure> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use passgate_auth::flows::{SigningKeys, Tokens};
+use passgate_auth::flows::{Guessing, SigningKeys, Tokens};
 use passgate_auth::jwt::Verifier;
 use passgate_auth::password::{Passwords, Policy};
 use passgate_domain::Clock;
@@ -23,6 +23,8 @@ pub struct AppState {
     pub passwords: Passwords,
     /// What a new password has to satisfy.
     pub policy: Policy,
+    /// Counts wrong guesses.
+    pub guessing: Arc<Guessing>,
     /// Makes tokens of both kinds.
     pub tokens: Tokens,
     /// Checks the access tokens that come back.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use passgate_auth::flows::{
     AnnounceError, ChangePasswordError, LogInError, RefreshError, RegisterError, SigningKeysError,
+    TooManyGuesses,
 };
 use passgate_auth::jwt::IssueError;
 use passgate_auth::password::PasswordError;
@@ -24,6 +25,12 @@ impl From<StoreError> for ApiError {
             },
             StoreError::Corrupt { .. } | StoreError::Internal(_) => Self::Internal(error.into()),
         }
+    }
+}
+
+impl From<TooManyGuesses> for ApiError {
+    fn from(error: TooManyGuesses) -> Self {
+        Self::TooManyGuesses(error)
     }
 }
 
@@ -85,6 +92,7 @@ impl From<LogInError> for ApiError {
     fn from(error: LogInError) -> Self {
         match error {
             LogInError::Refused => Self::IncorrectUsernameOrPassword,
+            LogInError::TooMany(error) => error.into(),
             LogInError::Client(error) => error.into(),
             LogInError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
             LogInError::Password(error) => error.into(),

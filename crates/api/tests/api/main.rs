@@ -19,6 +19,7 @@ mod crashes;
 mod errors_of_users;
 mod first_run;
 mod forward;
+mod guessing;
 mod hashing;
 mod import;
 mod interop;

@@ -1,5 +1,5 @@
 use passgate_domain::audit::{Act, Action, Deed};
-use passgate_domain::ports::{AuditStore, StoreError, UserStore};
+use passgate_domain::ports::{AuditStore, GuessStore, StoreError, UserStore};
 use passgate_domain::session::SessionId;
 use passgate_domain::{Password, UserId, Username};
 use thiserror::Error;
@@ -42,10 +42,11 @@ pub enum ChangePasswordError {
 ///
 /// # Errors
 /// [`ChangePasswordError`]; nothing is changed then.
-pub fn change_password<S: UserStore + AuditStore + ?Sized>(
+pub fn change_password<S: UserStore + AuditStore + GuessStore + ?Sized>(
     store: &S,
     passwords: &Passwords,
     policy: &Policy,
+    guessing: &Guessing,
     command: &ChangePassword,
     act: &Act,
 ) -> Result<(), ChangePasswordError> {
@@ -56,8 +57,9 @@ pub fn change_password<S: UserStore + AuditStore + ?Sized>(
         current,
         new,
     } = command;
-    let credentials = store
-        .find_credentials(username)?
+    let attempt = guessing.within_session(*session);
+    let (credentials, admitted) = guessing.admit(store, Some(username), &attempt, act.at)?;
+    let credentials = credentials
         .filter(|credentials| credentials.user.id == *user_id)
         .ok_or(ChangePasswordError::Incorrect)?;
     policy.check(new, Personal::from(&credentials.user))?;
@@ -67,6 +69,7 @@ pub fn change_password<S: UserStore + AuditStore + ?Sized>(
         store.record(&deed, act)?;
         return Err(ChangePasswordError::Incorrect);
     }
+    guessing.still(store, &admitted, act.at)?;
     let hash = passwords.hash_blocking(new)?;
     if store.change_password(*user_id, stored, &hash, *session, act)? {
         Ok(())
