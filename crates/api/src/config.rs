@@ -224,6 +224,11 @@ pub struct PasswordArgs {
     #[arg(long, env = "PASSGATE_PASSWORD_MIN_LENGTH", default_value_t = 12, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=512))]
     pub password_min_length: u16,
+
+    /// A file of passwords that are known from breaches, which no new password may be: Have I Been
+    /// Pwned's, ordered by hash. It is looked up where it lies, and never read as a whole.
+    #[arg(long, env = "PASSGATE_BREACHED_PASSWORDS", value_name = "FILE")]
+    pub breached_passwords: Option<PathBuf>,
 }
 
 /// The settings of the server.

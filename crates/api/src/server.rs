@@ -15,12 +15,14 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App, HttpServer, rt, web};
-use passgate_auth::flows::{InvalidSchedule, KeySchedule, Lifetimes, SigningKeys, Tokens};
+use passgate_auth::flows::{
+    Guessing, InvalidSchedule, KeySchedule, Lifetimes, SigningKeys, Tokens,
+};
 use passgate_auth::jwt::{Audience, Issuer, IssuerId, SharedSecret, Signer, Ttl, Verifier};
-use passgate_auth::password::{Passwords, Pepper, Policy};
+use passgate_auth::password::{BreachedPasswords, Passwords, Pepper, Policy};
 use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKeys;
-use passgate_domain::ports::{AuditStore, SessionStore, SigningKeyStore, StoreError};
+use passgate_domain::ports::{AuditStore, GuessStore, SessionStore, SigningKeyStore, StoreError};
 use passgate_domain::token::TokenClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
@@ -275,10 +277,11 @@ pub fn build_state(
     let passwords = passwords(&args.passwords)?;
     Ok(AppState {
         live: LiveSessions::default(),
-        metrics: Metrics::new(store.clone(), passwords.clone()),
+        metrics: Metrics::new(store.clone(), passwords.clone(), Arc::clone(&guessing)),
+        guessing,
         store,
         passwords,
-        policy: policy(&args.passwords),
+        policy: policy(&args.passwords)?,
         tokens: Tokens::new(issuer, audience, refresh, lifetimes, Arc::clone(&clock)),
         verifier,
         keys,
@@ -398,10 +401,17 @@ fn pepper(variable: &str, secret: &SecretString) -> Result<Pepper, Failure> {
 }
 
 /// The password policy of these settings.
-pub fn policy(args: &PasswordArgs) -> Policy {
-    Policy {
+///
+/// # Errors
+/// A [`Failure`] that says what is wrong with the file of breached passwords.
+pub fn policy(args: &PasswordArgs) -> Result<Policy, Failure> {
+    let open = |path| BreachedPasswords::open(path).map(Arc::new);
+    let breached = args.breached_passwords.as_ref().map(open).transpose();
+    Ok(Policy {
         min_chars: usize::from(args.password_min_length),
-    }
+        breached: breached
+            .map_err(|error| Failure::new(format!("--breached-passwords: {error}")))?,
+    })
 }
 
 /// Starts the server on a bound listener, and what follows the signing keys beside it.

@@ -129,6 +129,8 @@ impl From<ChangePasswordError> for ApiError {
             ChangePasswordError::Policy(violations) => {
                 Self::Validation(FieldError::of_password("new_password", &violations))
             }
+            ChangePasswordError::Breached(_) => Self::Internal(error.into()),
+            ChangePasswordError::TooMany(error) => error.into(),
             ChangePasswordError::Password(error) => error.into(),
             ChangePasswordError::Store(error) => error.into(),
         }
@@ -141,6 +143,7 @@ impl From<RegisterError> for ApiError {
             RegisterError::Policy(violations) => {
                 Self::Validation(FieldError::of_password("password", &violations))
             }
+            RegisterError::Breached(_) => Self::Internal(error.into()),
             RegisterError::Taken(field) => Self::Taken(field),
             RegisterError::Password(error) => error.into(),
             RegisterError::Store(error) => error.into(),
