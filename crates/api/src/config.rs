@@ -14,7 +14,10 @@ use passgate_auth::jwt::Algorithm;
 use passgate_auth::password::{Backend, Cost};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::cors::AllowedOrigin;
 use crate::telemetry::LogFormat;
+
+pub use guesses::{GuessArgs, GuessBudget};
 
 /// Where users and keys are kept.
 #[derive(Debug, Clone, Args)]
@@ -343,6 +346,16 @@ pub struct ServeArgs {
         value_delimiter = ','
     )]
     pub trusted_proxy: Vec<IpNet>,
+
+    /// An origin whose pages may read our answers, such as `https://app.example.com`; several
+    /// separated by commas.
+    #[arg(
+        long,
+        env = "PASSGATE_ALLOWED_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub allowed_origin: Vec<AllowedOrigin>,
 
     /// Threads that serve requests [default: the number of cores].
     #[arg(long, env = "PASSGATE_WORKERS", value_name = "N",

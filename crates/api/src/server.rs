@@ -287,6 +287,7 @@ pub fn build_state(
         keys,
         registration: args.registration,
         audit_retention: args.audit_retention,
+        allowed_origins: args.allowed_origin.clone(),
         trusted_proxies: args.trusted_proxy.clone(),
         clock,
     })

@@ -12,6 +12,7 @@ use passgate_domain::token::TokenClaims;
 use passgate_persistence::PgStore;
 
 use crate::config::Registration;
+use crate::cors::AllowedOrigin;
 use crate::live::LiveSessions;
 use crate::metrics::Metrics;
 
@@ -35,6 +36,8 @@ pub struct AppState {
     pub registration: Registration,
     /// How long the audit log keeps an event.
     pub audit_retention: Duration,
+    /// Origins whose pages may read our answers.
+    pub allowed_origins: Vec<AllowedOrigin>,
     /// Networks whose proxies are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Sessions that were seen alive a moment ago.

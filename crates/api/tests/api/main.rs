@@ -15,6 +15,7 @@ mod client_tokens;
 mod clients;
 mod clients_admin;
 mod command_line;
+mod cors;
 mod crashes;
 mod errors_of_users;
 mod first_run;
