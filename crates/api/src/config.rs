@@ -1,5 +1,7 @@
 //! Every setting: a flag, an environment variable of the same name, and a default that works.
 
+mod guesses;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,7 +14,10 @@ use passgate_auth::jwt::Algorithm;
 use passgate_auth::password::{Backend, Cost};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::cors::AllowedOrigin;
 use crate::telemetry::LogFormat;
+
+pub use guesses::{GuessArgs, GuessBudget};
 
 /// Where users and keys are kept.
 #[derive(Debug, Clone, Args)]
@@ -221,6 +226,11 @@ pub struct PasswordArgs {
     #[arg(long, env = "PASSGATE_PASSWORD_MIN_LENGTH", default_value_t = 12, value_name = "N",
           value_parser = clap::value_parser!(u16).range(8..=512))]
     pub password_min_length: u16,
+
+    /// A file of passwords that are known from breaches, which no new password may be: Have I Been
+    /// Pwned's, ordered by hash. It is looked up where it lies, and never read as a whole.
+    #[arg(long, env = "PASSGATE_BREACHED_PASSWORDS", value_name = "FILE")]
+    pub breached_passwords: Option<PathBuf>,
 }
 
 /// The settings of the server.
@@ -237,6 +247,10 @@ pub struct ServeArgs {
     /// The passwords.
     #[command(flatten)]
     pub passwords: PasswordArgs,
+
+    /// The guesses.
+    #[command(flatten)]
+    pub guesses: GuessArgs,
 
     /// The address to listen on; port 0 takes a free one.
     #[arg(
@@ -331,6 +345,16 @@ pub struct ServeArgs {
         value_delimiter = ','
     )]
     pub trusted_proxy: Vec<IpNet>,
+
+    /// An origin whose pages may read our answers, such as `https://app.example.com`; several
+    /// separated by commas.
+    #[arg(
+        long,
+        env = "PASSGATE_ALLOWED_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub allowed_origin: Vec<AllowedOrigin>,
 
     /// Threads that serve requests [default: the number of cores].
     #[arg(long, env = "PASSGATE_WORKERS", value_name = "N",

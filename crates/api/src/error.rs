@@ -13,6 +13,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use passgate_auth::flows::TooManyGuesses;
 use passgate_auth::jwt::{Forbidden, VerifyError};
 use passgate_auth::password::PolicyViolations;
 use passgate_domain::client::Grant;
@@ -23,6 +24,9 @@ use utoipa::ToSchema;
 /// Why a token is good for nothing that has not expired.
 const SESSION_ENDED: &str =
     "The token's session has ended, or its user or client is disabled or gone";
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// A field of a request that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -128,6 +132,8 @@ pub enum ApiError {
     },
     /// The body did not arrive in time.
     BodyTimeout,
+    /// Too many guesses were wrong: this one was not looked at.
+    TooManyGuesses(TooManyGuesses),
     /// Not now: try again later.
     Unavailable {
         /// What is missing, for the caller.
@@ -342,6 +348,7 @@ impl ApiError {
                 "invalid_request",
                 "The body did not arrive in time",
             ),
+            Self::TooManyGuesses(error) => too_many_parts(error),
             Self::Unavailable {
                 what,
                 retry_after,
@@ -371,6 +378,26 @@ impl ApiError {
             _ => None,
         }
     }
+}
+
+/// The fields of draft-ietf-httpapi-ratelimit-headers-10, of the budget that is used up.
+fn too_many_parts(error: &TooManyGuesses) -> Parts {
+    let TooManyGuesses {
+        guesser, budget, ..
+    } = error;
+    let (seconds, quota) = (error.seconds(), budget.burst());
+    let window = budget.window().as_secs().max(1);
+    Parts::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "slow_down",
+        format!("Too many failed attempts: try again in {seconds} s"),
+    )
+    .with(header::RETRY_AFTER, &seconds.to_string())
+    .with(
+        RATE_LIMIT_POLICY,
+        &format!("\"{guesser}\";q={quota};w={window}"),
+    )
+    .with(RATE_LIMIT, &format!("\"{guesser}\";r=0;t={seconds}"))
 }
 
 fn token_parts(error: &VerifyError) -> Parts {

@@ -5,6 +5,7 @@ mod address;
 mod bearer;
 mod body;
 mod client;
+mod device;
 mod form;
 mod json;
 mod origin;
@@ -12,6 +13,7 @@ mod query;
 
 pub use bearer::Bearer;
 pub use client::credentials;
+pub use device::{DeviceCookie, keep_device};
 pub use form::Form;
 pub use json::Json;
 pub use origin::Origin;

@@ -7,6 +7,7 @@ pub mod blocking;
 pub mod capacity;
 pub mod cli;
 pub mod config;
+pub mod cors;
 pub mod database;
 pub mod error;
 pub mod extract;

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
+use passgate_auth::flows::Guessing;
 use passgate_auth::jwt::KeyRing;
 use passgate_auth::password::{InUse, Passwords};
+use passgate_domain::guess::Guesser;
 use passgate_domain::signing_key::SigningKeyState;
 use passgate_persistence::{Connections, Estimates, PgStore};
 use prometheus_client::collector::Collector;
@@ -59,9 +61,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Counts from zero. What the parts know of themselves is asked when somebody looks; with a
-    /// secret that is shared there is no ring of keys.
-    pub fn new(store: PgStore, passwords: Passwords, keys: Option<KeyRing>) -> Self {
+    /// Counts from zero. What the parts know of themselves is asked when somebody looks.
+    pub fn new(parts: Parts) -> Self {
         let mut registry = Registry::with_prefix("passgate");
         let answered = Family::default();
         let buckets: fn() -> Histogram = || Histogram::new(BUCKETS);
@@ -79,10 +80,8 @@ impl Metrics {
             grants.clone(),
         );
         let estimates = Arc::default();
-        registry.register_collector(Box::new(Parts {
-            store,
-            passwords,
-            keys,
+        registry.register_collector(Box::new(Known {
+            parts,
             estimates: Arc::clone(&estimates),
         }));
         Self {
@@ -145,12 +144,22 @@ fn known(method: &Method) -> &'static str {
         .unwrap_or("other")
 }
 
-/// What the parts of a running server know of themselves.
-struct Parts {
-    store: PgStore,
-    passwords: Passwords,
-    keys: Option<KeyRing>,
-    estimates: Arc<Mutex<Option<Estimates>>>,
+/// The parts of a server that know something of themselves.
+pub struct Parts {
+    /// The database.
+    pub store: PgStore,
+    /// What hashes.
+    pub passwords: Passwords,
+    /// What counts guesses.
+    pub guessing: Arc<Guessing>,
+    /// The keys; none where tokens are signed with a secret that is shared.
+    pub keys: Option<KeyRing>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parts")
+    }
 }
 
 impl Parts {
@@ -168,32 +177,58 @@ impl Parts {
     }
 }
 
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Parts")
+/// What is known when somebody looks.
+#[derive(Debug)]
+struct Known {
+    parts: Parts,
+    estimates: Arc<Mutex<Option<Estimates>>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Budget {
+    budget: &'static str,
+}
+
+impl Known {
+    fn encode_guesses(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let name = "guesses_refused";
+        let help = "Guesses that were not looked at, by the budget that was used up";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for guesser in Guesser::ALL {
+            let budget = Budget {
+                budget: guesser.as_str(),
+            };
+            let refused = ConstCounter::new(self.parts.guessing.refused(guesser));
+            refused.encode(metric.encode_family(&budget)?)?;
+        }
+        let name = "guess_store_failures";
+        let help = "Times that the database could not count guesses, and this process did alone";
+        let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        ConstCounter::new(self.parts.guessing.failures()).encode(metric)
     }
 }
 
-impl Collector for Parts {
+impl Collector for Known {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let hashes = ConstCounter::new(self.passwords.computed());
+        let hashes = ConstCounter::new(self.parts.passwords.computed());
         let name = "password_hashes";
         let help = "Password hashes computed";
         let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         hashes.encode(metric)?;
-        let dropped = ConstCounter::new(self.passwords.dropped());
+        let dropped = ConstCounter::new(self.parts.passwords.dropped());
         let name = "password_jobs_dropped";
         let help = "Passwords that waited and were not hashed: too late, or nobody waited any more";
         let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         dropped.encode(metric)?;
+        self.encode_guesses(&mut encoder)?;
 
-        let Connections { open, idle } = self.store.connections();
+        let Connections { open, idle } = self.parts.store.connections();
         let mut gauge = |name, help, value: u64| {
             let value = i64::try_from(value).unwrap_or(i64::MAX);
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(value).encode(metric)
         };
-        let passwords = &self.passwords;
+        let passwords = &self.parts.passwords;
         gauge(
             "password_arenas",
             "Passwords that can be hashed at once",
@@ -224,14 +259,14 @@ impl Collector for Parts {
             "Connections to the database that are free",
             idle.into(),
         )?;
-        if let Some(keys) = &self.keys {
+        if let Some(keys) = &self.parts.keys {
             gauge(
                 "signing_keys_published",
                 "Keys that verifiers are given",
                 keys.held().len() as u64,
             )?;
         }
-        if let Some(promoted_at) = self.promoted_at() {
+        if let Some(promoted_at) = self.parts.promoted_at() {
             gauge(
                 "signing_key_promoted_timestamp_seconds",
                 "When the key that signs became the one",

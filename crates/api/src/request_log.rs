@@ -13,6 +13,7 @@ use tracing::{Instrument, Span, error, info, info_span, warn};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::cors;
 use crate::error::{ApiError, FieldError, Parts};
 use crate::state::AppState;
 
@@ -87,6 +88,8 @@ pub async fn observe(
     let outcome = if header_bytes(&request) > MAX_HEADERS {
         let error = ApiError::HeadersTooLarge { limit: MAX_HEADERS };
         Ok(request.error_response(error).map_into_boxed_body())
+    } else if let Some(answer) = preflight(&request) {
+        Ok(request.into_response(answer))
     } else {
         next.call(request)
             .instrument(span.clone())
@@ -106,8 +109,13 @@ pub async fn observe(
         let rendered = render(error.parts(), &id, oauth);
         response = response.into_response(rendered);
     }
-    let is_page = response.request().path().starts_with("/docs");
+    let asked = response.request().clone();
+    let is_page = asked.path().starts_with("/docs");
     let headers = response.headers_mut();
+    if let Some(state) = asked.app_data::<web::Data<AppState>>() {
+        cors::mark(&state.allowed_origins, asked.headers(), headers);
+    }
+    drop(asked);
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
     }
@@ -116,6 +124,11 @@ pub async fn observe(
     count(&response, elapsed);
     log_end(&span, response.status().as_u16(), elapsed);
     Ok(response)
+}
+
+fn preflight(request: &ServiceRequest) -> Option<HttpResponse> {
+    let state = request.app_data::<web::Data<AppState>>()?;
+    cors::preflight(&state.allowed_origins, request.method(), request.headers())
 }
 
 /// Tells browsers to do nothing with an answer but what it is for: an answer of the API is no page,

@@ -15,12 +15,14 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App, HttpServer, rt, web};
-use passgate_auth::flows::{InvalidSchedule, KeySchedule, Lifetimes, SigningKeys, Tokens};
+use passgate_auth::flows::{
+    Guessing, InvalidSchedule, KeySchedule, Lifetimes, SigningKeys, Tokens,
+};
 use passgate_auth::jwt::{Audience, Issuer, IssuerId, SharedSecret, Signer, Ttl, Verifier};
-use passgate_auth::password::{Passwords, Pepper, Policy};
+use passgate_auth::password::{BreachedPasswords, Passwords, Pepper, Policy};
 use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKeys;
-use passgate_domain::ports::{AuditStore, SessionStore, SigningKeyStore, StoreError};
+use passgate_domain::ports::{AuditStore, GuessStore, SessionStore, SigningKeyStore, StoreError};
 use passgate_domain::token::TokenClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
@@ -32,7 +34,7 @@ use crate::database::{Database, Migrate};
 use crate::failure::Failure;
 use crate::keeper;
 use crate::live::{self, LiveSessions};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Parts};
 use crate::request_log::observe;
 use crate::routes;
 use crate::secret;
@@ -151,10 +153,13 @@ const TIDYING: Duration = Duration::from_mins(10);
 /// How long sessions stay after their end, for whoever looks into what happened.
 const KEPT: Duration = Duration::from_hours(24);
 
+/// How long guesses stay after everything about them is forgiven.
+const FORGIVEN: Duration = Duration::from_mins(1);
+
 /// How many are removed at a time: a statement of milliseconds.
 const BATCH: u32 = 1000;
 
-/// Removes sessions and events that are over, as long as the server runs. Of several replicas one
+/// Removes sessions, events and guesses that are over, as long as the server runs. Of several replicas one
 /// does at a time.
 async fn tidy(state: Arc<AppState>) {
     let mut turns = rt::time::interval(TIDYING);
@@ -167,9 +172,9 @@ async fn tidy(state: Arc<AppState>) {
         })
         .await;
         match removed {
-            Ok(Ok((0, 0))) | Err(_) => {}
-            Ok(Ok((sessions, events))) => {
-                tracing::info!(sessions, events, "removed what was over");
+            Ok(Ok((0, 0, 0))) | Err(_) => {}
+            Ok(Ok((sessions, events, guesses))) => {
+                tracing::info!(sessions, events, guesses, "removed what was over");
             }
             // The next turn comes.
             Ok(Err(error)) => tracing::warn!(%error, "what is over was not removed"),
@@ -177,13 +182,15 @@ async fn tidy(state: Arc<AppState>) {
     }
 }
 
-/// Returns how many sessions and how many events.
-fn remove_what_is_over(state: &AppState) -> Result<(usize, usize), StoreError> {
+/// Returns how many sessions, how many events, and how many keys of guesses.
+fn remove_what_is_over(state: &AppState) -> Result<(usize, usize, usize), StoreError> {
     let now = state.clock.now();
     let (sessions, events) = (now - KEPT, now - state.audit_retention);
     Ok((
         in_batches(|| state.store.remove_ended_sessions(sessions, BATCH))?,
         in_batches(|| state.store.remove_events(events, BATCH))?,
+        // Other replicas' clocks may be a little behind.
+        in_batches(|| state.store.remove_forgiven_guesses(now - FORGIVEN, BATCH))?,
     ))
 }
 
@@ -262,6 +269,7 @@ pub fn build_state(
         .map_err(|error| Failure::new(format!("--access-token-ttl cannot be used: {error}")))?;
     let sealing = Arc::new(sealing.into());
     let refresh = refresh_tokens(&sealing)?;
+    let guessing = Arc::new(guessing(args, &sealing)?);
     let (signer, verifier, keys) = signer(args, &store, sealing, &clock, &iss, &audience)?;
     let issuer = Issuer::new(iss, signer, ttl, Arc::clone(&clock));
     if !AUDIT_RETENTION.contains(&args.audit_retention) {
@@ -271,19 +279,22 @@ pub fn build_state(
     let passwords = passwords(&args.passwords)?;
     Ok(AppState {
         live: LiveSessions::default(),
-        metrics: Metrics::new(
-            store.clone(),
-            passwords.clone(),
-            keys.as_ref().map(|keys| keys.ring().clone()),
-        ),
+        metrics: Metrics::new(Parts {
+            store: store.clone(),
+            passwords: passwords.clone(),
+            guessing: Arc::clone(&guessing),
+            keys: keys.as_ref().map(|keys| keys.ring().clone()),
+        }),
+        guessing,
         store,
         passwords,
-        policy: policy(&args.passwords),
+        policy: policy(&args.passwords)?,
         tokens: Tokens::new(issuer, audience, refresh, lifetimes, Arc::clone(&clock)),
         verifier,
         keys,
         registration: args.registration,
         audit_retention: args.audit_retention,
+        allowed_origins: args.allowed_origin.clone(),
         trusted_proxies: args.trusted_proxy.clone(),
         clock,
     })
@@ -297,6 +308,14 @@ fn lifetimes(args: &ServeArgs) -> Result<Lifetimes, Failure> {
             ))
         },
     )
+}
+
+fn guessing(args: &ServeArgs, sealing: &SealingKeys) -> Result<Guessing, Failure> {
+    let mut guessing = Guessing::new(sealing.current(), args.guesses.limits())?;
+    for accepted in sealing.accepted() {
+        guessing = guessing.accepting(accepted)?;
+    }
+    Ok(guessing)
 }
 
 fn refresh_tokens(sealing: &SealingKeys) -> Result<RefreshTokens, Failure> {
@@ -390,10 +409,17 @@ fn pepper(variable: &str, secret: &SecretString) -> Result<Pepper, Failure> {
 }
 
 /// The password policy of these settings.
-pub fn policy(args: &PasswordArgs) -> Policy {
-    Policy {
+///
+/// # Errors
+/// A [`Failure`] that says what is wrong with the file of breached passwords.
+pub fn policy(args: &PasswordArgs) -> Result<Policy, Failure> {
+    let open = |path| BreachedPasswords::open(path).map(Arc::new);
+    let breached = args.breached_passwords.as_ref().map(open).transpose();
+    Ok(Policy {
         min_chars: usize::from(args.password_min_length),
-    }
+        breached: breached
+            .map_err(|error| Failure::new(format!("--breached-passwords: {error}")))?,
+    })
 }
 
 /// Starts the server on a bound listener, and beside it what follows the signing keys and the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use passgate_auth::flows::{SigningKeys, Tokens};
+use passgate_auth::flows::{Guessing, SigningKeys, Tokens};
 use passgate_auth::jwt::Verifier;
 use passgate_auth::password::{Passwords, Policy};
 use passgate_domain::Clock;
@@ -12,6 +12,7 @@ use passgate_domain::token::TokenClaims;
 use passgate_persistence::PgStore;
 
 use crate::config::Registration;
+use crate::cors::AllowedOrigin;
 use crate::live::LiveSessions;
 use crate::metrics::Metrics;
 
@@ -23,6 +24,8 @@ pub struct AppState {
     pub passwords: Passwords,
     /// What a new password has to satisfy.
     pub policy: Policy,
+    /// Counts wrong guesses.
+    pub guessing: Arc<Guessing>,
     /// Makes tokens of both kinds.
     pub tokens: Tokens,
     /// Checks the access tokens that come back.
@@ -33,6 +36,8 @@ pub struct AppState {
     pub registration: Registration,
     /// How long the audit log keeps an event.
     pub audit_retention: Duration,
+    /// Origins whose pages may read our answers.
+    pub allowed_origins: Vec<AllowedOrigin>,
     /// Networks whose proxies are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Sessions that were seen alive a moment ago.

@@ -8,6 +8,7 @@ mod authenticate;
 mod change_password;
 mod client_token;
 mod clients;
+mod guessing;
 mod holder;
 mod introspect;
 mod log_in;
@@ -23,6 +24,7 @@ pub use client_token::{ClientToken, ClientTokenError, client_token};
 pub use clients::{
     AddSecretError, RegisterClient, RegisterClientError, add_client_secret, register_client,
 };
+pub use guessing::{DEVICE_LIFE, DeviceToken, GuessLimits, Guessing, TooManyGuesses};
 pub use holder::Holder;
 pub use introspect::{IntrospectError, Introspection, Introspector, TokenKind, introspect};
 pub use log_in::{LogIn, LogInError, LoggedIn, log_in};

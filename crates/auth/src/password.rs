@@ -22,6 +22,8 @@
 
 mod arena;
 mod backend;
+#[cfg(feature = "breached")]
+mod breached;
 mod caller;
 mod cost;
 mod engine;
@@ -34,10 +36,12 @@ pub mod tune;
 mod work;
 
 pub use backend::{Backend, InUse};
+#[cfg(feature = "breached")]
+pub use breached::{BreachedPasswords, InvalidBreachedFile};
 pub use caller::Caller;
 pub use cost::{Cost, InvalidCost};
 pub use error::PasswordError;
 pub use hasher::{Check, Passwords, PasswordsBuilder, Presence};
 pub use pepper::{InvalidPepper, Pepper};
-pub use policy::{Personal, Policy, PolicyViolation, PolicyViolations};
+pub use policy::{BreachCheckError, Personal, Policy, PolicyViolation, PolicyViolations};
 pub use stored::Scheme;

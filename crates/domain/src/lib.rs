@@ -8,6 +8,7 @@ pub mod audit;
 pub mod client;
 pub mod clock;
 pub mod email;
+pub mod guess;
 pub mod ids;
 pub mod password;
 pub mod ports;

@@ -12,6 +12,7 @@
 
 mod audit;
 mod clients;
+mod guesses;
 mod keys;
 mod sessions;
 mod users;
@@ -23,6 +24,7 @@ use thiserror::Error;
 
 pub use audit::AuditStore;
 pub use clients::{AddedSecret, ClientStore, CreateClientError};
+pub use guesses::{Guess, GuessStore, Opening, Prospect};
 pub use keys::SigningKeyStore;
 pub use sessions::SessionStore;
 pub use users::{

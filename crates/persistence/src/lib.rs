@@ -12,6 +12,7 @@ mod clients;
 mod dsn;
 mod error;
 mod estimates;
+mod guesses;
 mod import;
 mod keys;
 mod open;

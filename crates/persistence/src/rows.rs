@@ -1,10 +1,12 @@
 //! Rows as they are in the tables, and the way to the types of the domain.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Nullable, Text, Timestamptz};
-use passgate_domain::ports::{Cause, StoreError};
+use diesel::sql_types::{Array, BigInt, Bytea, Nullable, Text, Timestamptz};
+use passgate_domain::guess::{GuessKey, subscriber};
+use passgate_domain::ports::{Cause, Prospect, StoreError};
 use passgate_domain::session::{Device, Generation, Session, SessionId};
 use passgate_domain::{
     Credentials, Email, NewUser, PasswordHash, Role, ScopeSet, User, UserId, UserStatus, Username,
@@ -67,6 +69,84 @@ impl CredentialsRow {
         Ok(Credentials {
             user: self.user.into_user()?,
             password_hash: PasswordHash::new(self.password_hash),
+        })
+    }
+}
+
+/// What stands against a guess, and the account if there is one: the columns from `id` on are all
+/// there, or none is.
+#[derive(QueryableByName)]
+pub(crate) struct ProspectRow {
+    #[diesel(sql_type = Nullable<Array<Bytea>>)]
+    waiting_keys: Option<Vec<Vec<u8>>>,
+    #[diesel(sql_type = Nullable<Array<Timestamptz>>)]
+    waiting_until: Option<Vec<OffsetDateTime>>,
+    #[diesel(sql_type = Nullable<Array<Text>>)]
+    addresses: Option<Vec<String>>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    id: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    username: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    email: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    display_name: Option<String>,
+    #[diesel(sql_type = Nullable<Array<Text>>)]
+    roles: Option<Vec<String>>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    disabled_at: Option<OffsetDateTime>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    created_at: Option<OffsetDateTime>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    updated_at: Option<OffsetDateTime>,
+    #[diesel(sql_type = Nullable<Text>)]
+    password_hash: Option<String>,
+}
+
+impl ProspectRow {
+    /// `address` is the network that the guess comes from.
+    pub(crate) fn into_prospect(self, address: Option<IpAddr>) -> Result<Prospect, StoreError> {
+        let keys = self.waiting_keys.unwrap_or_default().into_iter();
+        let until = self.waiting_until.unwrap_or_default();
+        let waiting = keys.zip(until).filter_map(|(key, until)| {
+            let key: [u8; GuessKey::BYTES] = key.try_into().ok()?;
+            Some((GuessKey::new(key), until))
+        });
+        let waiting = waiting.collect();
+        let known = self.addresses.unwrap_or_default();
+        let mut known = known.iter().filter_map(|known| known.parse().ok());
+        let is_from_known_address =
+            address.is_some() && known.any(|known| Some(subscriber(known)) == address);
+        let mut credentials = None;
+        if let (Some(id), Some(username), Some(roles), Some(created), Some(updated), Some(hash)) = (
+            self.id,
+            self.username,
+            self.roles,
+            self.created_at,
+            self.updated_at,
+            self.password_hash,
+        ) {
+            let user = UserRow {
+                id,
+                username,
+                email: self.email,
+                display_name: self.display_name,
+                roles,
+                disabled_at: self.disabled_at,
+                created_at: created,
+                updated_at: updated,
+            };
+            let password_hash = hash;
+            let row = CredentialsRow {
+                user,
+                password_hash,
+            };
+            credentials = Some(row.into_credentials()?);
+        }
+        Ok(Prospect {
+            credentials,
+            waiting,
+            is_from_known_address,
         })
     }
 }

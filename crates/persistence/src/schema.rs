@@ -33,6 +33,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    guesses (key) {
+        key -> Bytea,
+        arrival -> Timestamptz,
+        not_before -> Timestamptz,
+    }
+}
+
+diesel::table! {
     sessions (id) {
         id -> Uuid,
         user_id -> Int8,

@@ -9,11 +9,12 @@ macro_rules! client_allows {
     };
 }
 
+pub(crate) mod open;
 pub(crate) mod rotate;
 
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Timestamptz, Uuid as SqlUuid};
 use passgate_domain::audit::{Act, Action, Deed};
 use passgate_domain::ports::{SessionStore, StoreError};
 use passgate_domain::session::{
@@ -28,27 +29,6 @@ use crate::audit;
 use crate::error::PgError;
 use crate::rows::{SessionRow, UserRow};
 use crate::schema::{sessions, users};
-use crate::statement::{Prepared, Statement, text};
-
-/// Writes nothing unless the user may log in with the hash that was checked. The lock on the
-/// user's row makes a change of password, or a disabling, come before or after and not between.
-struct Open;
-
-impl Statement for Open {
-    const SQL: &'static str = "
-    WITH opened AS (
-        INSERT INTO sessions (id, user_id, client_id, scope, generation, rotated_at, user_agent,
-                              address, created_at, last_used_at, idle_until, expires_at,
-                              of_client)
-        SELECT $1, id, $3, $4, 1, $7, $5, $6, $7, $7, least($8, $9), $9, $13
-        FROM users
-        WHERE id = $2 AND disabled_at IS NULL AND password_hash = $10
-        FOR SHARE
-        RETURNING id, user_id, client_id)
-    INSERT INTO audit_events (at, action, actor, user_id, target, detail, address, request_id)
-    SELECT $7, 'logged_in', 'user:' || user_id, user_id, id, client_id, $11, $12
-    FROM opened";
-}
 
 /// Ends every session of a user that lives, but for one, in its caller's transaction.
 pub(crate) fn end_all(
@@ -162,25 +142,9 @@ impl SessionStore for PgStore {
         credential: &PasswordHash,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let opened = self.with(|connection| {
-            let values = (
-                session.id.as_uuid().into_sql::<SqlUuid>(),
-                session.user_id.get().into_sql::<BigInt>(),
-                session.client_id.as_str().into_sql::<Text>(),
-                session.scope.to_string().into_sql::<Text>(),
-                text(session.device.user_agent.as_ref()),
-                text(session.device.address.as_ref()),
-                act.at.into_sql::<Timestamptz>(),
-                session.idle_until.into_sql::<Timestamptz>(),
-                session.expires_at.into_sql::<Timestamptz>(),
-                credential.expose().into_sql::<Text>(),
-                text(act.address.as_ref()),
-                text(act.request_id.as_ref()),
-                session.of_client.into_sql::<Bool>(),
-            );
-            Ok(Prepared::<Open, _>::with(values).execute(connection)?)
-        });
-        Ok(opened? == 1)
+        let opened =
+            self.with(|connection| Ok(open::open(connection, session, credential, &[], act)?));
+        Ok(opened?)
     }
 
     fn rotate_session(&self, rotate: &Rotate, act: &Act) -> Result<Rotation, StoreError> {

@@ -144,7 +144,7 @@ fn add(args: AddArgs) -> Result<(), Failure> {
     let mut roles = args.roles;
     roles.extend(args.admin.then(Role::admin));
     let passwords = server::passwords(&args.passwords)?;
-    let policy = server::policy(&args.passwords);
+    let policy = server::policy(&args.passwords)?;
     let password = prompt::new_password(args.password_stdin)?;
     let owner = Personal {
         username: Some(&username),
@@ -152,6 +152,7 @@ fn add(args: AddArgs) -> Result<(), Failure> {
         display_name: args.display_name.as_deref(),
     };
     policy.check(&password, owner)?;
+    policy.check_breached(&password)?;
     let command = Register {
         username,
         password,
@@ -193,11 +194,12 @@ fn set_status(args: &NameArgs, enable: bool) -> Result<(), Failure> {
 
 fn set_password(args: &SetPasswordArgs) -> Result<(), Failure> {
     let passwords = server::passwords(&args.passwords)?;
-    let policy = server::policy(&args.passwords);
+    let policy = server::policy(&args.passwords)?;
     let password = prompt::new_password(args.password_stdin)?;
     let user = with_database(&args.database, |database| {
         let user = find(database, &args.username)?;
         policy.check(&password, Personal::from(&user))?;
+        policy.check_breached(&password)?;
         let hash = passwords.hash_blocking(&password)?;
         if !database.store().set_password_hash(user.id, &hash, &act())? {
             return Err(unknown(&args.username));

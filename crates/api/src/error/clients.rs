@@ -16,6 +16,7 @@ impl From<ClientError> for ApiError {
         match error {
             ClientError::Refused => Self::InvalidClient(REFUSED),
             ClientError::Grant(grant) => Self::UnauthorizedClient(grant),
+            ClientError::TooMany(error) => error.into(),
             ClientError::Store(error) => error.into(),
         }
     }

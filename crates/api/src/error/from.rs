@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use passgate_auth::flows::{
     AnnounceError, ChangePasswordError, LogInError, RefreshError, RegisterError, SigningKeysError,
+    TooManyGuesses,
 };
 use passgate_auth::jwt::IssueError;
 use passgate_auth::password::PasswordError;
@@ -24,6 +25,12 @@ impl From<StoreError> for ApiError {
             },
             StoreError::Corrupt { .. } | StoreError::Internal(_) => Self::Internal(error.into()),
         }
+    }
+}
+
+impl From<TooManyGuesses> for ApiError {
+    fn from(error: TooManyGuesses) -> Self {
+        Self::TooManyGuesses(error)
     }
 }
 
@@ -85,6 +92,7 @@ impl From<LogInError> for ApiError {
     fn from(error: LogInError) -> Self {
         match error {
             LogInError::Refused => Self::IncorrectUsernameOrPassword,
+            LogInError::TooMany(error) => error.into(),
             LogInError::Client(error) => error.into(),
             LogInError::Scope { .. } => Self::InvalidScope(capitalised(&error.to_string())),
             LogInError::Password(error) => error.into(),
@@ -121,6 +129,8 @@ impl From<ChangePasswordError> for ApiError {
             ChangePasswordError::Policy(violations) => {
                 Self::Validation(FieldError::of_password("new_password", &violations))
             }
+            ChangePasswordError::Breached(_) => Self::Internal(error.into()),
+            ChangePasswordError::TooMany(error) => error.into(),
             ChangePasswordError::Password(error) => error.into(),
             ChangePasswordError::Store(error) => error.into(),
         }
@@ -133,6 +143,7 @@ impl From<RegisterError> for ApiError {
             RegisterError::Policy(violations) => {
                 Self::Validation(FieldError::of_password("password", &violations))
             }
+            RegisterError::Breached(_) => Self::Internal(error.into()),
             RegisterError::Taken(field) => Self::Taken(field),
             RegisterError::Password(error) => error.into(),
             RegisterError::Store(error) => error.into(),

@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::sync::Once;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderName};
@@ -10,17 +11,34 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// them is trusted. Anybody can send the header; only a trusted peer's is read, from its end.
 pub(super) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
-    Some(client(peer, request.headers(), trusted))
+    let headers = request.headers();
+    if headers.contains_key(FORWARDED_FOR) && !is_trusted(peer, trusted) {
+        // Anybody may send the header; a proxy of ours that nobody told us of does so always, and
+        // everybody behind it has one budget for wrong passwords.
+        static TOLD: Once = Once::new();
+        TOLD.call_once(|| {
+            tracing::warn!(
+                %peer,
+                "a request says by X-Forwarded-For whom it is for, and its sender is not trusted: \
+                 if that is a proxy of yours, name it with --trusted-proxy; told once"
+            );
+        });
+    }
+    Some(client(peer, headers, trusted))
+}
+
+fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|net| net.contains(&address))
 }
 
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let mut nearest = peer.to_canonical();
     let mut hops: Vec<&str> = Vec::new();
     for value in headers.get_all(FORWARDED_FOR) {
         hops.extend(value.to_str().unwrap_or_default().split(','));
     }
-    while is_trusted(&nearest) {
+    while is_trusted(nearest, trusted) {
         let Some(hop) = hops.pop() else { break };
         match parse(hop.trim()) {
             Some(address) => nearest = address,

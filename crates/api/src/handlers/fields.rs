@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use passgate_auth::password::{Personal, Policy};
+use passgate_auth::password::{BreachCheckError, Personal, Policy};
 use passgate_domain::user::check_display_name;
 use passgate_domain::{Email, Password, Patch, Role, Username};
 use secrecy::SecretString;
@@ -98,6 +98,22 @@ impl Fields {
             _ => Err(ApiError::Validation(self.0)),
         }
     }
+}
+
+/// Holds a new password against the breached ones, on a thread that may wait for a file.
+pub(super) fn check_breached(
+    field: &'static str,
+    password: &Password,
+    policy: &Policy,
+) -> Result<(), ApiError> {
+    policy
+        .check_breached(password)
+        .map_err(|error| match error {
+            BreachCheckError::Breached(violations) => {
+                ApiError::Validation(FieldError::of_password(field, &violations))
+            }
+            BreachCheckError::Unreadable(error) => ApiError::Internal(error.into()),
+        })
 }
 
 /// Tells `null` from a field that is not there.

@@ -132,6 +132,7 @@ impl From<Introspection> for IntrospectResponse {
         (status = 403, description = "The token that asks lacks the scope", body = OAuthProblem),
         (status = 413, description = "The body is too long", body = OAuthProblem),
         (status = 415, description = "The body is no form", body = OAuthProblem),
+        (status = 429, description = "Too many failed attempts: try again after the time in `Retry-After`", body = OAuthProblem),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = OAuthProblem),
     )
 )]
@@ -150,9 +151,10 @@ pub async fn introspect(
             store,
             tokens,
             verifier,
+            guessing,
             ..
         } = &**state;
-        flows::introspect(store, tokens, verifier, &asking, &token, &act)
+        flows::introspect(store, tokens, verifier, guessing, &asking, &token, &act)
     })
     .await?;
     Ok(HttpResponse::Ok()

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::caller::Caller;
 use super::fields::{self, Fields};
-use super::refusals::{Guarded, JsonBody};
+use super::refusals::{Guarded, JsonBody, TooManyGuesses};
 use super::users::UserBody;
 use crate::blocking;
 use crate::error::ApiError;
@@ -134,6 +134,7 @@ pub async fn change_profile(
         (status = 413, description = "The body is too long", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "One of the passwords cannot be taken", body = Problem, content_type = "application/problem+json"),
+        TooManyGuesses,
         Guarded,
     )
 )]
@@ -159,8 +160,13 @@ pub async fn change_password(
             current,
             new,
         };
-        let AppState { store, policy, .. } = &**state;
-        flows::change_password(store, &passwords, policy, &command, &act)?;
+        let AppState {
+            store,
+            policy,
+            guessing,
+            ..
+        } = &**state;
+        flows::change_password(store, &passwords, policy, guessing, &command, &act)?;
         Ok(user.id)
     })
     .await?;

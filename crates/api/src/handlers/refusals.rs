@@ -20,6 +20,14 @@ pub(super) enum Guarded {
     Busy(Problem),
 }
 
+/// Of every path that takes guesses.
+#[derive(IntoResponses)]
+pub(super) enum TooManyGuesses {
+    /// Too many failed attempts: try again after the time in `Retry-After`
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(Problem),
+}
+
 /// Of every path that takes a JSON body.
 #[derive(IntoResponses)]
 pub(super) enum JsonBody {

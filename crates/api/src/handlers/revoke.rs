@@ -45,6 +45,7 @@ pub struct RevokeRequest {
         (status = 401, description = "The token belongs to a client that does not prove itself", body = OAuthProblem),
         (status = 413, description = "The body is too long", body = OAuthProblem),
         (status = 415, description = "The body is no form", body = OAuthProblem),
+        (status = 429, description = "Too many failed attempts: try again after the time in `Retry-After`", body = OAuthProblem),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = OAuthProblem),
     )
 )]
@@ -65,7 +66,14 @@ pub async fn revoke(
     let command = Revoke { token, client };
     let revoked = blocking::run(move || {
         let act = origin.act(&state, Actor::Anonymous);
-        flows::revoke(&state.store, &state.tokens, &state.verifier, &command, &act)
+        let AppState {
+            store,
+            tokens,
+            verifier,
+            guessing,
+            ..
+        } = &**state;
+        flows::revoke(store, tokens, verifier, guessing, &command, &act)
     })
     .await?;
     if let Revoked::Session(session) = revoked {

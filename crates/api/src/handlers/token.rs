@@ -1,7 +1,9 @@
 //! `POST /token`: RFC 6749 section 3.2.
 
+use std::time::{Duration, Instant};
+
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, rt, web};
 use passgate_auth::flows::{self, ClientGranted, ClientToken, Granted, LogIn, LoggedIn, Refresh};
 use passgate_auth::jwt::Minted;
 use passgate_auth::refresh::RefreshToken;
@@ -13,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::blocking;
 use crate::error::ApiError;
-use crate::extract::{self, Form, Origin};
+use crate::extract::{self, DeviceCookie, Form, Origin};
 use crate::hashing;
 use crate::request_log::OAuthProblem;
 use crate::state::AppState;
@@ -82,6 +84,7 @@ pub struct TokenResponse {
         (status = 401, description = "Incorrect username or password, or the client does not prove itself", body = OAuthProblem),
         (status = 413, description = "The body is too long", body = OAuthProblem),
         (status = 415, description = "The body is no form", body = OAuthProblem),
+        (status = 429, description = "Too many failed attempts: try again after the time in `Retry-After`", body = OAuthProblem),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = OAuthProblem),
     )
 )]
@@ -89,19 +92,27 @@ pub async fn token(
     state: web::Data<AppState>,
     request: HttpRequest,
     origin: Origin,
+    device: DeviceCookie,
     mut form: Form,
 ) -> Result<HttpResponse, ApiError> {
     let grant_type = form.take_text("grant_type");
     let granted = match grant_type.as_deref() {
         Some("password") | None => {
-            let command = password_grant(form, &request, &origin, grant_type.is_none())?;
-            log_in(state, command, origin).await?
+            let mut command = password_grant(form, &request, &origin, grant_type.is_none())?;
+            command.device_token = device.0;
+            return log_in(state, command, origin).await;
         }
         Some("refresh_token") => {
             let command = refresh_grant(form, &request, &origin)?;
             blocking::run(move || {
                 let act = origin.act(&state, Actor::Anonymous);
-                flows::refresh(&state.store, &state.tokens, &command, &act)
+                let AppState {
+                    store,
+                    tokens,
+                    guessing,
+                    ..
+                } = &**state;
+                flows::refresh(store, tokens, guessing, &command, &act)
             })
             .await?
         }
@@ -109,7 +120,13 @@ pub async fn token(
             let command = client_credentials_grant(form, &request)?;
             let granted = blocking::run(move || {
                 let act = origin.act(&state, Actor::Anonymous);
-                flows::client_token(&state.store, &state.tokens, &command, &act)
+                let AppState {
+                    store,
+                    tokens,
+                    guessing,
+                    ..
+                } = &**state;
+                flows::client_token(store, tokens, guessing, &command, &act)
             })
             .await?;
             let ClientGranted {
@@ -120,28 +137,58 @@ pub async fn token(
         }
         Some(_) => return Err(ApiError::UnsupportedGrantType),
     };
-    let Granted {
-        access_token,
-        refresh_token,
-        scope,
-        ..
-    } = granted;
-    Ok(render(&access_token, refresh_token.as_ref(), &scope))
+    Ok(render_granted(&granted))
+}
+
+fn render_granted(granted: &Granted) -> HttpResponse {
+    let refresh_token = granted.refresh_token.as_ref();
+    render(&granted.access_token, refresh_token, &granted.scope)
 }
 
 async fn log_in(
     state: web::Data<AppState>,
     command: LogIn,
     origin: Origin,
-) -> Result<Granted, ApiError> {
+) -> Result<HttpResponse, ApiError> {
+    let begun = Instant::now();
     let (passwords, _present) = hashing::on_behalf_of(&state, &origin, command.username.as_ref())?;
-    let LoggedIn { granted, upgraded } = blocking::run(move || {
-        let act = origin.act(&state, Actor::Anonymous);
-        flows::log_in(&state.store, &passwords, &state.tokens, &command, &act)
+    let asked = state.clone();
+    let outcome = blocking::run(move || {
+        let AppState {
+            store,
+            tokens,
+            guessing,
+            ..
+        } = &**asked;
+        let act = origin.act(&asked, Actor::Anonymous);
+        flows::log_in(store, &passwords, tokens, guessing, &command, &act)
     })
-    .await?;
+    .await;
+    if matches!(outcome, Err(ApiError::TooManyGuesses(_))) {
+        rt::time::sleep(until_the_next_step(begun.elapsed())).await;
+    }
+    let LoggedIn {
+        granted,
+        upgraded,
+        device_token,
+    } = outcome?;
     tracing::info!(user_id = %granted.user.id, session = %granted.session, upgraded, "logged in");
-    Ok(granted)
+    let mut response = render_granted(&granted);
+    let is_https = state.tokens.issuer_id().as_str().starts_with("https://");
+    if let Some(cookie) = extract::keep_device(&device_token, is_https) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// No hash hides how long it took to refuse a guess that is not looked at: it is told at steps of
+/// this, whether there is such an account or not.
+const STEP: Duration = Duration::from_millis(20);
+
+fn until_the_next_step(elapsed: Duration) -> Duration {
+    let step = STEP.as_micros();
+    let over = elapsed.as_micros() % step;
+    Duration::from_micros(u64::try_from(step - over).unwrap_or_default())
 }
 
 fn password_grant(
@@ -169,6 +216,7 @@ fn password_grant(
         scope,
         client,
         device: device(request, origin),
+        device_token: None,
     })
 }
 

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::fields::Fields;
-use super::refusals::JsonBody;
+use super::refusals::{JsonBody, TooManyGuesses};
 use crate::blocking;
 use crate::config::Registration;
 use crate::error::ApiError;
@@ -96,6 +96,7 @@ impl From<User> for UserBody {
         (status = 409, description = "The username or email address is taken", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = Problem, content_type = "application/problem+json"),
         JsonBody,
+        TooManyGuesses,
     )
 )]
 pub async fn register(
@@ -108,10 +109,16 @@ pub async fn register(
     }
     let command = command(body, &state.policy)?;
     let (passwords, _present) = hashing::on_behalf_of(&state, &origin, Some(&command.username))?;
-    let user = blocking::run(move || {
-        let AppState { store, policy, .. } = &**state;
+    let user = blocking::run::<_, ApiError, _>(move || {
+        let AppState {
+            store,
+            policy,
+            guessing,
+            ..
+        } = &**state;
         let act = origin.act(&state, Actor::Anonymous);
-        flows::register(store, &passwords, policy, command, &act)
+        guessing.count_registration(store, &act)?;
+        Ok(flows::register(store, &passwords, policy, command, &act)?)
     })
     .await?;
     tracing::info!(user_id = %user.id, "registered");

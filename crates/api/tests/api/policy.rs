@@ -1,10 +1,13 @@
 //! What a new password has to be, at each of the places where one is chosen.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
+use crate::admin::root;
 use crate::app::App;
 use crate::client::{Ask, PASSWORD};
-use crate::program::{folder, run_with_input};
+use crate::program::{folder, run, run_with_input};
 
 /// The fields and the codes of everything that is wrong.
 fn codes(body: &Value) -> Vec<(&str, &str)> {
@@ -93,4 +96,77 @@ fn the_command_line_says_why_and_makes_nothing() {
     assert!(said.contains("many people use"), "{said}");
     assert!(!said.contains("administrator"), "{said}");
     assert!(!folder.path().join(".passgate").exists());
+}
+
+/// `another known one here` and `known from a breach`.
+const BREACHED: &str = "346770C7BE3754C0C89645AF2F4F9120D839458B:2\r\n\
+                        6FBDE9B815E1D1A533B48E96FFE0912365CC0E78:41\r\n";
+
+#[test]
+fn a_password_that_is_known_from_a_breach_is_taken_nowhere() {
+    let folder = folder();
+    let path = folder.path().join("breached");
+    fs::write(&path, BREACHED).unwrap();
+    let file = path.to_str().unwrap();
+    let app = App::with(&["--breached-passwords", file]);
+    let known = "known from a breach";
+    let body = json!({"username": "matt", "password": known});
+    let refused = app.post_json("/users", &body).expect(422);
+    assert_eq!(codes(&refused), [("password", "breached")]);
+    let message = refused["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("known from a data breach"), "{message}");
+    assert!(!refused.to_string().contains(known), "{refused}");
+    let root = root(&app);
+    let body = json!({"username": "ada", "password": known});
+    let refused = app
+        .ask_json(&root, "POST", "/admin/users", &body)
+        .expect(422);
+    assert_eq!(codes(&refused), [("password", "breached")]);
+    let id = &app.register("matt")["id"];
+    let path = format!("/admin/users/{id}/password");
+    let refused = app.ask_json(&root, "PUT", &path, &json!({"new_password": known}));
+    assert_eq!(codes(&refused.expect(422)), [("new_password", "breached")]);
+    let token = app.token("matt");
+    let body = json!({"current_password": PASSWORD, "new_password": "another known one here"});
+    let refused = app.ask_json(&token, "PUT", "/users/me/password", &body);
+    assert_eq!(codes(&refused.expect(422)), [("new_password", "breached")]);
+    app.log_in("matt", PASSWORD).expect(200);
+    // And on the command line.
+    let add = [
+        "users",
+        "add",
+        "eve",
+        "--password-stdin",
+        "--breached-passwords",
+        file,
+    ];
+    let output = run_with_input(folder.path(), &add, known);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && said.contains("data breach"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_file_of_breached_passwords_that_is_none_stops_the_start() {
+    let folder = folder();
+    let path = folder.path().join("breached");
+    let mut lines: Vec<&str> = BREACHED.lines().collect();
+    lines.reverse();
+    fs::write(&path, lines.join("\n")).unwrap();
+    let args = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--breached-passwords",
+        "breached",
+    ];
+    let output = run(folder.path(), &args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{said}");
+    assert!(
+        said.contains("--breached-passwords") && said.contains("not sorted"),
+        "{said}"
+    );
 }

@@ -2,13 +2,14 @@ use std::fmt;
 
 use passgate_domain::audit::{Act, Action, Actor, Deed};
 use passgate_domain::client::{Client, Grant};
-use passgate_domain::ports::{AuditStore, ClientStore, StoreError};
+use passgate_domain::ports::{AuditStore, ClientStore, GuessStore, StoreError};
 use passgate_domain::session::Presenter;
 use passgate_domain::token::FIRST_PARTY_CLIENT;
 use passgate_domain::{ClientId, ScopeSet};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
+use super::{Guessing, TooManyGuesses};
 use crate::client_secret;
 
 /// What a client says of itself (RFC 6749 section 2.3.1).
@@ -37,6 +38,9 @@ pub enum ClientError {
     /// It is who it says, and may not get tokens this way.
     #[error("the client may not use the grant {0}")]
     Grant(Grant),
+    /// It did not prove itself, as too many before it from the same address.
+    #[error(transparent)]
+    TooMany(#[from] TooManyGuesses),
     /// The store could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -48,9 +52,10 @@ pub enum ClientError {
 /// comparison, one event.
 ///
 /// # Errors
-/// [`ClientError::Refused`] or [`ClientError::Store`].
-pub(super) fn authenticate<S: ClientStore + AuditStore + ?Sized>(
+/// [`ClientError`], but for [`ClientError::Grant`].
+pub(super) fn authenticate<S: ClientStore + AuditStore + GuessStore + ?Sized>(
     store: &S,
+    guessing: &Guessing,
     credentials: &ClientCredentials,
     act: &Act,
 ) -> Result<Client, ClientError> {
@@ -58,7 +63,7 @@ pub(super) fn authenticate<S: ClientStore + AuditStore + ?Sized>(
         Ok(id) => store.find_client(&id)?,
         Err(_) => None,
     };
-    prove(store, found, credentials.secret.as_ref(), act)
+    prove(store, guessing, found, credentials.secret.as_ref(), act)
 }
 
 /// What is known of whoever asks for something that users may have without a client.
@@ -71,8 +76,9 @@ pub(super) enum Identified {
 impl Identified {
     /// Looks whether the name is a registered client's. This one has to prove itself; any other
     /// name is a label. Whoever gives none costs no query.
-    pub(super) fn look<S: ClientStore + AuditStore + ?Sized>(
+    pub(super) fn look<S: ClientStore + AuditStore + GuessStore + ?Sized>(
         store: &S,
+        guessing: &Guessing,
         credentials: Option<&ClientCredentials>,
         act: &Act,
     ) -> Result<Self, ClientError> {
@@ -86,7 +92,7 @@ impl Identified {
         if found.is_none() {
             return Ok(Self::Label(id.clone()));
         }
-        let client = prove(store, found, secret.as_ref(), act)?;
+        let client = prove(store, guessing, found, secret.as_ref(), act)?;
         Ok(Self::Client(Box::new(client)))
     }
 
@@ -150,8 +156,9 @@ impl Identified {
     }
 }
 
-fn prove<S: AuditStore + ?Sized>(
+fn prove<S: AuditStore + GuessStore + ?Sized>(
     store: &S,
+    guessing: &Guessing,
     found: Option<Client>,
     secret: Option<&SecretString>,
     act: &Act,
@@ -170,6 +177,7 @@ fn prove<S: AuditStore + ?Sized>(
         // Not by its name: people paste secrets there.
         (None, _) => refused.detail("unknown client"),
     };
+    guessing.count_client(store, act)?;
     store.record(&refused, act)?;
     Err(ClientError::Refused)
 }

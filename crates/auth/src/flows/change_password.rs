@@ -1,10 +1,14 @@
 use passgate_domain::audit::{Act, Action, Deed};
-use passgate_domain::ports::{AuditStore, StoreError, UserStore};
+use passgate_domain::ports::{AuditStore, GuessStore, StoreError, UserStore};
 use passgate_domain::session::SessionId;
 use passgate_domain::{Password, UserId, Username};
 use thiserror::Error;
 
-use crate::password::{Check, PasswordError, Passwords, Personal, Policy, PolicyViolations};
+use super::guessing::NotAdmitted;
+use super::{Guessing, TooManyGuesses};
+use crate::password::{
+    BreachCheckError, Check, PasswordError, Passwords, Personal, Policy, PolicyViolations,
+};
 
 /// A user's wish for another password.
 #[derive(Debug)]
@@ -30,6 +34,12 @@ pub enum ChangePasswordError {
     /// The new one breaks the policy.
     #[error(transparent)]
     Policy(#[from] PolicyViolations),
+    /// The file of breached passwords cannot be read.
+    #[error("the password could not be looked for among the breached ones")]
+    Breached(#[source] std::io::Error),
+    /// Too many wrong passwords were given in this session.
+    #[error(transparent)]
+    TooMany(#[from] TooManyGuesses),
     /// A password could not be checked or hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -38,14 +48,34 @@ pub enum ChangePasswordError {
     Store(#[from] StoreError),
 }
 
-/// Gives a user another password and ends the user's other sessions.
+impl From<BreachCheckError> for ChangePasswordError {
+    fn from(error: BreachCheckError) -> Self {
+        match error {
+            BreachCheckError::Breached(violations) => Self::Policy(violations),
+            BreachCheckError::Unreadable(error) => Self::Breached(error),
+        }
+    }
+}
+
+impl From<NotAdmitted> for ChangePasswordError {
+    fn from(error: NotAdmitted) -> Self {
+        match error {
+            NotAdmitted::TooMany(error) => Self::TooMany(error),
+            NotAdmitted::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Gives a user another password and ends the user's other sessions. Wrong passwords are counted for
+/// the session, whatever others guess at log-in.
 ///
 /// # Errors
 /// [`ChangePasswordError`]; nothing is changed then.
-pub fn change_password<S: UserStore + AuditStore + ?Sized>(
+pub fn change_password<S: UserStore + AuditStore + GuessStore + ?Sized>(
     store: &S,
     passwords: &Passwords,
     policy: &Policy,
+    guessing: &Guessing,
     command: &ChangePassword,
     act: &Act,
 ) -> Result<(), ChangePasswordError> {
@@ -56,17 +86,21 @@ pub fn change_password<S: UserStore + AuditStore + ?Sized>(
         current,
         new,
     } = command;
-    let credentials = store
-        .find_credentials(username)?
+    let attempt = guessing.within_session(*session);
+    let (credentials, admitted) = guessing.admit(store, Some(username), &attempt, act.at)?;
+    let credentials = credentials
         .filter(|credentials| credentials.user.id == *user_id)
         .ok_or(ChangePasswordError::Incorrect)?;
     policy.check(new, Personal::from(&credentials.user))?;
+    policy.check_breached(new)?;
     let stored = &credentials.password_hash;
     if passwords.check_blocking(current, Some(stored))? == Check::Mismatch {
+        guessing.count(store, &admitted, act.at)?;
         let deed = Deed::new(Action::PasswordChangeRefused).on(*user_id);
         store.record(&deed, act)?;
         return Err(ChangePasswordError::Incorrect);
     }
+    guessing.still(store, &admitted, act.at)?;
     let hash = passwords.hash_blocking(new)?;
     if store.change_password(*user_id, stored, &hash, *session, act)? {
         Ok(())

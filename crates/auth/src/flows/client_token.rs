@@ -1,11 +1,11 @@
 use passgate_domain::ScopeSet;
 use passgate_domain::audit::{Act, Action, Actor, Deed};
 use passgate_domain::client::{Client, Grant};
-use passgate_domain::ports::{AuditStore, ClientStore, StoreError};
+use passgate_domain::ports::{AuditStore, ClientStore, GuessStore, StoreError};
 use thiserror::Error;
 
 use super::authenticate::{ClientCredentials, ClientError, authenticate};
-use super::{ClientGranted, Tokens};
+use super::{ClientGranted, Guessing, Tokens};
 use crate::jwt::IssueError;
 
 /// A client's wish for a token of its own: RFC 6749 section 4.4.
@@ -45,14 +45,15 @@ impl From<StoreError> for ClientTokenError {
 ///
 /// # Errors
 /// [`ClientTokenError`].
-pub fn client_token<S: ClientStore + AuditStore + ?Sized>(
+pub fn client_token<S: ClientStore + AuditStore + GuessStore + ?Sized>(
     store: &S,
     tokens: &Tokens,
+    guessing: &Guessing,
     command: &ClientToken,
     act: &Act,
 ) -> Result<ClientGranted, ClientTokenError> {
     let grant = Grant::ClientCredentials;
-    let client = authenticate(store, &command.client, act)?;
+    let client = authenticate(store, guessing, &command.client, act)?;
     if !client.may(grant) {
         return Err(ClientError::Grant(grant).into());
     }

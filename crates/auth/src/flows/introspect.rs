@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use passgate_domain::audit::Act;
-use passgate_domain::ports::{AuditStore, ClientStore, SessionStore, StoreError};
+use passgate_domain::ports::{AuditStore, ClientStore, GuessStore, SessionStore, StoreError};
 use passgate_domain::session::{Generation, SessionId};
 use passgate_domain::token::TokenClaims;
 use passgate_domain::{Role, Scope, ScopeSet, UserId};
@@ -10,7 +10,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::authenticate::{ClientCredentials, ClientError, authenticate};
-use super::{Holder, Tokens};
+use super::{Guessing, Holder, Tokens};
 use crate::jwt::{Forbidden, Verified, Verifier};
 
 /// Who asks what a token is worth.
@@ -86,15 +86,16 @@ pub enum IntrospectError {
 ///
 /// # Errors
 /// [`IntrospectError`].
-pub fn introspect<S: SessionStore + ClientStore + AuditStore + ?Sized>(
+pub fn introspect<S: SessionStore + ClientStore + AuditStore + GuessStore + ?Sized>(
     store: &S,
     tokens: &Tokens,
     verifier: &Verifier<TokenClaims>,
+    guessing: &Guessing,
     asking: &Introspector,
     token: &SecretString,
     act: &Act,
 ) -> Result<Option<Introspection>, IntrospectError> {
-    admit(store, asking, act)?;
+    admit(store, guessing, asking, act)?;
     let text = token.expose_secret();
     if let Some((session, generation)) = tokens.refresh_tokens().read(text) {
         return Ok(of_refresh_token(store, tokens, session, generation)?);
@@ -108,14 +109,15 @@ pub fn introspect<S: SessionStore + ClientStore + AuditStore + ?Sized>(
     }
 }
 
-fn admit<S: SessionStore + ClientStore + AuditStore + ?Sized>(
+fn admit<S: SessionStore + ClientStore + AuditStore + GuessStore + ?Sized>(
     store: &S,
+    guessing: &Guessing,
     asking: &Introspector,
     act: &Act,
 ) -> Result<(), IntrospectError> {
     let token = match asking {
         Introspector::Client(credentials) => {
-            authenticate(store, credentials, act)?;
+            authenticate(store, guessing, credentials, act)?;
             return Ok(());
         }
         Introspector::Bearer(token) => token,

@@ -1,13 +1,13 @@
 use passgate_domain::audit::Act;
 use passgate_domain::client::Grant;
-use passgate_domain::ports::{AuditStore, ClientStore, SessionStore, StoreError};
+use passgate_domain::ports::{AuditStore, ClientStore, GuessStore, SessionStore, StoreError};
 use passgate_domain::session::{Device, Rotate, Rotation, SessionId};
 use passgate_domain::{ScopeSet, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use super::authenticate::{ClientCredentials, ClientError, Identified};
-use super::{Granted, Tokens};
+use super::{Granted, Guessing, Tokens};
 use crate::jwt::IssueError;
 
 /// A refresh: RFC 6749 section 6.
@@ -64,9 +64,10 @@ pub enum RefreshError {
 ///
 /// # Errors
 /// [`RefreshError`].
-pub fn refresh<S: SessionStore + ClientStore + AuditStore + ?Sized>(
+pub fn refresh<S: SessionStore + ClientStore + AuditStore + GuessStore + ?Sized>(
     store: &S,
     tokens: &Tokens,
+    guessing: &Guessing,
     command: &Refresh,
     act: &Act,
 ) -> Result<Granted, RefreshError> {
@@ -76,8 +77,8 @@ pub fn refresh<S: SessionStore + ClientStore + AuditStore + ?Sized>(
     let (id, generation) = presented.ok_or(RefreshError::Invalid)?;
     // Before the token is used up for an answer that cannot be given.
     tokens.ready()?;
-    let client =
-        Identified::look(store, command.client.as_ref(), act)?.using(Grant::RefreshToken)?;
+    let client = Identified::look(store, guessing, command.client.as_ref(), act)?
+        .using(Grant::RefreshToken)?;
     let rotate = Rotate {
         id,
         generation,

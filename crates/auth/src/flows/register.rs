@@ -3,7 +3,9 @@ use passgate_domain::ports::{CreateUserError, StoreError, UniqueField, UserStore
 use passgate_domain::{Email, NewUser, Password, Role, User, Username};
 use thiserror::Error;
 
-use crate::password::{PasswordError, Passwords, Personal, Policy, PolicyViolations};
+use crate::password::{
+    BreachCheckError, PasswordError, Passwords, Personal, Policy, PolicyViolations,
+};
 
 /// An account to be made, from values that are each valid by themselves.
 #[derive(Debug)]
@@ -26,6 +28,9 @@ pub enum RegisterError {
     /// The password breaks the policy.
     #[error(transparent)]
     Policy(#[from] PolicyViolations),
+    /// The file of breached passwords cannot be read.
+    #[error("the password could not be looked for among the breached ones")]
+    Breached(#[source] std::io::Error),
     /// Somebody has this username or email address.
     #[error("the {0} is already taken")]
     Taken(UniqueField),
@@ -35,6 +40,15 @@ pub enum RegisterError {
     /// The store could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<BreachCheckError> for RegisterError {
+    fn from(error: BreachCheckError) -> Self {
+        match error {
+            BreachCheckError::Breached(violations) => Self::Policy(violations),
+            BreachCheckError::Unreadable(error) => Self::Breached(error),
+        }
+    }
 }
 
 impl From<CreateUserError> for RegisterError {
@@ -70,6 +84,7 @@ pub fn register<S: UserStore + ?Sized>(
         display_name: display_name.as_deref(),
     };
     policy.check(&password, owner)?;
+    policy.check_breached(&password)?;
     let password_hash = passwords.hash_blocking(&password)?;
     let user = NewUser {
         username,

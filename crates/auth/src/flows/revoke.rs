@@ -1,14 +1,14 @@
 use passgate_domain::ClientId;
 use passgate_domain::audit::Act;
-use passgate_domain::ports::{AuditStore, ClientStore, SessionStore, StoreError};
+use passgate_domain::ports::{AuditStore, ClientStore, GuessStore, SessionStore, StoreError};
 use passgate_domain::session::{Revocation, SessionId};
 use passgate_domain::token::TokenClaims;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-use super::Tokens;
 use super::authenticate::{ClientCredentials, ClientError, Identified};
 use super::holder::client_of;
+use super::{Guessing, Tokens};
 use crate::jwt::Verifier;
 
 /// A wish that a token be good for nothing any more: RFC 7009.
@@ -60,14 +60,15 @@ enum Owner {
 ///
 /// # Errors
 /// [`RevokeError`].
-pub fn revoke<S: SessionStore + ClientStore + AuditStore + ?Sized>(
+pub fn revoke<S: SessionStore + ClientStore + AuditStore + GuessStore + ?Sized>(
     store: &S,
     tokens: &Tokens,
     verifier: &Verifier<TokenClaims>,
+    guessing: &Guessing,
     command: &Revoke,
     act: &Act,
 ) -> Result<Revoked, RevokeError> {
-    let asking = Identified::look(store, command.client.as_ref(), act)?;
+    let asking = Identified::look(store, guessing, command.client.as_ref(), act)?;
     let client = asking.client().map(|client| &client.id);
     let stranger = || match client {
         Some(_) => RevokeError::OtherClient,

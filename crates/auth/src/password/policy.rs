@@ -2,6 +2,9 @@ mod common;
 mod similar;
 
 use std::fmt;
+use std::io;
+#[cfg(feature = "breached")]
+use std::sync::Arc;
 
 use passgate_domain::{Email, Password, User, Username};
 use thiserror::Error;
@@ -10,15 +13,22 @@ use unicode_normalization::UnicodeNormalization;
 /// What a new password has to be, after NIST SP 800-63B-4 section 3.1.1: long, not one that many
 /// people use, and not what everybody knows of its owner. Nothing is said about digits and
 /// punctuation, which make passwords worse.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Policy {
     /// The fewest characters (Unicode scalar values).
     pub min_chars: usize,
+    /// Those that are known from breaches, if there is a file of them.
+    #[cfg(feature = "breached")]
+    pub breached: Option<Arc<super::BreachedPasswords>>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { min_chars: 12 }
+        Self {
+            min_chars: 12,
+            #[cfg(feature = "breached")]
+            breached: None,
+        }
     }
 }
 
@@ -65,6 +75,9 @@ pub enum PolicyViolation {
     /// It is one of those that are tried first, or hardly more.
     #[error("must not be a password that many people use")]
     TooCommon,
+    /// Somebody had it, and it is known to whoever guesses.
+    #[error("must not be a password that is known from a data breach")]
+    Breached,
     /// It is the username, or hardly more.
     #[error("must not be the username")]
     IsUsername,
@@ -82,6 +95,7 @@ impl PolicyViolation {
         match self {
             Self::TooShort { .. } => "too_short",
             Self::TooCommon => "too_common",
+            Self::Breached => "breached",
             Self::IsUsername => "is_username",
             Self::IsEmail => "is_email",
             Self::IsDisplayName => "is_display_name",
@@ -111,7 +125,42 @@ impl fmt::Display for PolicyViolations {
     }
 }
 
+/// A new password is not to be taken for what the file of breached ones says, or does not.
+#[derive(Debug, Error)]
+pub enum BreachCheckError {
+    /// It is in the file.
+    #[error(transparent)]
+    Breached(#[from] PolicyViolations),
+    /// The file cannot be read any more.
+    #[error("the breached passwords cannot be read")]
+    Unreadable(#[source] io::Error),
+}
+
 impl Policy {
+    /// Holds a new password against the file of breached ones, if there is one. Reads from it, which
+    /// may take a while: [`Policy::check`], which does not, comes first.
+    ///
+    /// # Errors
+    /// [`BreachCheckError`].
+    pub fn check_breached(&self, password: &Password) -> Result<(), BreachCheckError> {
+        #[cfg(feature = "breached")]
+        let is_breached = match &self.breached {
+            Some(file) => file
+                .contains(password)
+                .map_err(BreachCheckError::Unreadable)?,
+            None => false,
+        };
+        #[cfg(not(feature = "breached"))]
+        let is_breached = {
+            let _ = password;
+            false
+        };
+        if is_breached {
+            return Err(PolicyViolations(vec![PolicyViolation::Breached]).into());
+        }
+        Ok(())
+    }
+
     /// Holds a new password against the policy, and against what is known of its owner: a
     /// [`Personal`], or the username alone.
     ///

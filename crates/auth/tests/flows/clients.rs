@@ -36,7 +36,13 @@ impl World {
             client,
             scope: ScopeSet::parse(scope).unwrap(),
         };
-        client_token(&self.store, &self.tokens, &command, &self.act())
+        client_token(
+            &self.store,
+            &self.tokens,
+            &self.guessing,
+            &command,
+            &self.act(),
+        )
     }
 
     pub(crate) fn holder(&self, token: &str) -> Option<Holder> {

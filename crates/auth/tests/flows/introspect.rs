@@ -24,12 +24,14 @@ impl World {
             store,
             tokens,
             own_verifier,
+            guessing,
             ..
         } = self;
         introspect(
             store,
             tokens,
             own_verifier,
+            guessing,
             asking,
             &token.into(),
             &self.act(),

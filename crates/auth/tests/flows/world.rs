@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use passgate_auth::flows::{
-    ClientCredentials, Granted, Lifetimes, LogIn, LogInError, LoggedIn, Refresh, RefreshError,
-    Register, Revoke, RevokeError, Revoked, Tokens, log_in, refresh, register, revoke,
+    ClientCredentials, Granted, GuessLimits, Guessing, Lifetimes, LogIn, LogInError, LoggedIn,
+    Refresh, RefreshError, Register, Revoke, RevokeError, Revoked, Tokens, log_in, refresh,
+    register, revoke,
 };
 use passgate_auth::jwt::{
     Algorithm, Audience, Issuer, IssuerId, KeyRing, SigningKey, Ttl, Verifier,
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) passwords: Passwords,
     pub(crate) ring: KeyRing,
     pub(crate) tokens: Tokens,
+    pub(crate) guessing: Guessing,
     pub(crate) verifier: Verifier<UserClaims>,
     /// As the server itself has it, which takes the tokens of clients too.
     pub(crate) own_verifier: Verifier<TokenClaims>,
@@ -45,6 +47,7 @@ pub(crate) fn world() -> World {
     let ttl = Ttl::try_new(Duration::from_mins(25)).unwrap();
     World {
         store: MemoryStore::default(),
+        guessing: Guessing::new(&sealing("abcd"), GuessLimits::default()).unwrap(),
         passwords: passwords(),
         ring: ring.clone(),
         tokens: Tokens::new(
@@ -110,14 +113,20 @@ impl World {
             scope: ScopeSet::parse(scope).unwrap(),
             client: client.into(),
             device: Device::default(),
+            device_token: None,
         };
+        self.try_log_in(&command, &self.act())
+    }
+
+    pub(crate) fn try_log_in(&self, command: &LogIn, act: &Act) -> Result<LoggedIn, LogInError> {
         let Self {
             store,
             passwords,
             tokens,
+            guessing,
             ..
         } = self;
-        log_in(store, passwords, tokens, &command, &self.act())
+        log_in(store, passwords, tokens, guessing, command, act)
     }
 
     pub(crate) fn refresh(&self, token: &str, scope: &str) -> Result<Granted, RefreshError> {
@@ -136,7 +145,13 @@ impl World {
             client: client.into(),
             device: Device::default(),
         };
-        refresh(&self.store, &self.tokens, &command, &self.act())
+        refresh(
+            &self.store,
+            &self.tokens,
+            &self.guessing,
+            &command,
+            &self.act(),
+        )
     }
 
     pub(crate) fn revoke(&self, token: &str) -> Revoked {
@@ -152,13 +167,14 @@ impl World {
             store,
             tokens,
             own_verifier,
+            guessing,
             ..
         } = self;
         let command = Revoke {
             token: token.into(),
             client: client.into(),
         };
-        revoke(store, tokens, own_verifier, &command, &self.act())
+        revoke(store, tokens, own_verifier, guessing, &command, &self.act())
     }
 
     pub(crate) fn act(&self) -> Act {

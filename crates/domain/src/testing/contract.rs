@@ -11,6 +11,7 @@ pub mod audit;
 pub mod changes;
 pub mod client_sessions;
 pub mod clients;
+pub mod guesses;
 pub mod keys;
 pub mod listing;
 pub mod sessions;
@@ -24,7 +25,7 @@ const LATER: OffsetDateTime = datetime!(2026-11-01 13:00:00.654_321 UTC);
 
 /// Makes one `#[test]` of every rule of the contract. The argument makes a fresh, empty store:
 /// anything that dereferences to a
-/// `UserStore + SigningKeyStore + SessionStore + ClientStore + AuditStore`.
+/// `UserStore + SigningKeyStore + SessionStore + ClientStore + AuditStore + GuessStore`.
 #[macro_export]
 macro_rules! store_contract {
     ($make:expr) => {
@@ -86,6 +87,16 @@ macro_rules! store_contract {
             a_session_is_worth_as_much_as_its_client
             a_client_of_the_same_id_does_not_inherit_sessions
             a_client_revokes_its_own_sessions_only
+        );
+        $crate::store_contract!(@rules guesses $make;
+            a_wrong_guess_is_counted_by_the_rule
+            under_a_key_that_waits_nothing_is_counted
+            of_concurrent_guesses_as_many_are_within_as_the_budget_has
+            what_stands_against_a_guess_is_read_with_the_account
+            a_name_that_nobody_has_waits_as_any_other
+            an_account_knows_the_networks_of_its_sessions
+            a_right_guess_beyond_the_budget_opens_nothing
+            what_is_forgiven_is_removed_in_small_batches
         );
         $crate::store_contract!(@rules keys $make;
             the_first_signing_key_of_an_algorithm_stays

@@ -1,5 +1,6 @@
 mod audit;
 mod clients;
+mod guesses;
 mod keys;
 mod sessions;
 
@@ -11,6 +12,7 @@ use time::OffsetDateTime;
 use self::sessions::HeldSession;
 use crate::audit::{Act, Action, Deed, Event};
 use crate::client::Client;
+use crate::guess::{GuessKey, Tally};
 use crate::ports::{
     CreateUserError, ImportConflict, ImportSummary, ImportUsersError, StoreError, UniqueField,
     UserQuery, UserStore,
@@ -36,6 +38,7 @@ struct State {
     sessions: BTreeMap<SessionId, HeldSession>,
     clients: BTreeMap<ClientId, Client>,
     events: Vec<Event>,
+    guesses: BTreeMap<GuessKey, Tally>,
 }
 
 impl MemoryStore {

@@ -20,7 +20,7 @@ use crate::blocking;
 use crate::error::ApiError;
 use crate::extract::{Bearer, Json, Origin, Query};
 use crate::handlers::caller::Caller;
-use crate::handlers::fields::Fields;
+use crate::handlers::fields::{self, Fields};
 use crate::handlers::page::Page;
 use crate::handlers::refusals::{Guarded, JsonBody, OfUser, Queried};
 use crate::handlers::sessions::SessionBody;
@@ -246,7 +246,9 @@ pub async fn reset_password(
         let (field, text) = ("new_password", body.new_password);
         let owner = Personal::from(&user);
         let password = fields.new_password(field, text, &state.policy, owner);
-        let hash = state.passwords.hash_blocking(&fields.finish(password)?)?;
+        let password = fields.finish(password)?;
+        fields::check_breached(field, &password, &state.policy)?;
+        let hash = state.passwords.hash_blocking(&password)?;
         found(state.store.set_password_hash(id, &hash, &act)?)
     })
     .await?;

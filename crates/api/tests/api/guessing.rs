@@ -1,0 +1,271 @@
+//! Who guesses passwords, and who gets in meanwhile.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use serde_json::json;
+
+use crate::app::App;
+use crate::client::{Ask, FORM, PASSWORD, Reply};
+
+/// Everybody is believed who says where a request comes from.
+const PROXY: [&str; 2] = ["--trusted-proxy", "127.0.0.0/8"];
+
+const WRONG: &str = "wrong horse battery";
+
+/// How many wrong guesses at one account are looked at within a quarter of an hour, whoever makes
+/// them: ten are free, and the next wait 1, 2, 4, ... seconds, which are 1023 for ten more.
+const LOOKED_AT: usize = 20;
+
+/// Logs in from an address, and with a cookie or none.
+fn from(app: &App, address: &str, username: &str, password: &str, cookie: Option<&str>) -> Reply {
+    let password = password.replace(' ', "+");
+    let body = format!("username={username}&password={password}");
+    let mut headers = vec![FORM, ("X-Forwarded-For", address)];
+    headers.extend(cookie.map(|cookie| ("Cookie", cookie)));
+    app.ask("POST", "/token", &headers, &body)
+}
+
+fn cookie(reply: &Reply) -> String {
+    let kept = reply.header("set-cookie").unwrap();
+    kept.split(';').next().unwrap().to_owned()
+}
+
+/// Guesses from ever new addresses, and counts how many were looked at.
+fn attack(app: &App, username: &str, guesses: u8) -> usize {
+    let guess = |guess| from(app, &format!("10.0.0.{guess}"), username, WRONG, None).status;
+    let statuses: Vec<u16> = (0..guesses).map(guess).collect();
+    assert!(
+        statuses.iter().all(|status| [401, 429].contains(status)),
+        "{statuses:?}"
+    );
+    statuses.iter().filter(|status| **status == 401).count()
+}
+
+fn metric(app: &App, name: &str) -> u64 {
+    let reply = app.get("/metrics");
+    let mut lines = reply.text().lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("{name}")).parse().unwrap()
+}
+
+/// Of guesses that were counted, and not of the log-ins that succeeded.
+fn tallies(app: &App) -> i64 {
+    diesel::dsl::sql::<BigInt>("SELECT count(*) FROM guesses")
+        .get_result(&mut app.database.connect())
+        .unwrap()
+}
+
+#[test]
+fn of_ten_thousand_guesses_from_a_thousand_addresses_twenty_are_looked_at_and_the_owner_gets_in() {
+    const GUESSES: usize = 10_000;
+    const ADDRESSES: usize = 1000;
+    const AT_ONCE: usize = 32;
+    let app = App::with(&PROXY);
+    app.register("matt");
+    let browser = cookie(&from(&app, "192.0.2.1", "matt", PASSWORD, None));
+    let before = app.passwords.computed();
+    let (looked_at, next, over) = (
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+        AtomicBool::new(false),
+    );
+    let log_ins = thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let guess = next.fetch_add(1, Ordering::Relaxed);
+                    if guess >= GUESSES {
+                        over.store(true, Ordering::Relaxed);
+                        return;
+                    }
+                    let [.., high, low] = (guess % ADDRESSES).to_be_bytes();
+                    let address = format!("10.0.{high}.{low}");
+                    let reply = from(&app, &address, "matt", WRONG, None);
+                    match reply.status {
+                        401 => drop(looked_at.fetch_add(1, Ordering::Relaxed)),
+                        429 => assert!(reply.header("retry-after").is_some()),
+                        // Busy: not looked at, either.
+                        status => assert_eq!(status, 503, "{}", reply.text()),
+                    }
+                }
+            });
+        }
+        let owner = scope.spawn(|| {
+            let (mut log_ins, mut places) = (0, 0_u8);
+            let mut cookie_now = browser;
+            while !over.load(Ordering::Relaxed) {
+                // At home, and wherever the browser is taken.
+                from(&app, "192.0.2.1", "matt", PASSWORD, None).expect(200);
+                places = places.wrapping_add(1);
+                let away = format!("198.51.100.{places}");
+                let reply = from(&app, &away, "matt", PASSWORD, Some(&cookie_now));
+                reply.expect(200);
+                cookie_now = cookie(&reply);
+                log_ins += 2;
+            }
+            log_ins
+        });
+        owner.join().unwrap()
+    });
+    let looked_at = looked_at.into_inner();
+    let hashed = usize::try_from(app.passwords.computed() - before).unwrap() - log_ins;
+    println!("{looked_at} of {GUESSES} looked at, {hashed} hashed, {log_ins} log-ins of the owner");
+    assert!((10..=LOOKED_AT).contains(&looked_at), "{looked_at}");
+    // Those under way when the last one was counted are hashed, and told nothing.
+    assert!(hashed <= LOOKED_AT + AT_ONCE, "{hashed}");
+    assert!(log_ins >= 20, "{log_ins}");
+    // A stranger with the right password is told as little as one with a wrong one.
+    from(&app, "203.0.113.9", "matt", PASSWORD, None).expect(429);
+}
+
+#[test]
+fn whoever_waits_is_told_how_long_in_the_words_of_the_standards() {
+    let app = App::with(&PROXY);
+    app.register("matt");
+    for username in ["matt", "nobody"] {
+        assert_eq!(attack(&app, username, 15), 10, "{username}");
+        let reply = from(&app, "192.0.2.1", username, PASSWORD, None);
+        let refusal = reply.expect(429);
+        assert_eq!(refusal["error"], "slow_down");
+        assert_eq!(
+            refusal["detail"],
+            "Too many failed attempts: try again in 1 s"
+        );
+        assert_eq!(reply.header("retry-after"), Some("1"));
+        assert_eq!(
+            reply.header("ratelimit-policy"),
+            Some("\"account\";q=10;w=9000")
+        );
+        assert_eq!(reply.header("ratelimit"), Some("\"account\";r=0;t=1"));
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+    }
+    assert_eq!(
+        metric(&app, r#"passgate_guesses_refused_total{budget="account"}"#),
+        12
+    );
+    assert_eq!(metric(&app, "passgate_guess_store_failures_total"), 0);
+}
+
+#[test]
+fn replicas_count_together_and_a_log_in_counts_nothing() {
+    let app = App::with(&PROXY);
+    let other = app.beside_with(&PROXY);
+    app.register("matt");
+    from(&app, "192.0.2.1", "matt", PASSWORD, None).expect(200);
+    // The wish for an account alone.
+    assert_eq!(tallies(&app), 1);
+    assert_eq!(attack(&app, "matt", 6), 6);
+    assert_eq!(attack(&other, "matt", 6), 4);
+    from(&other, "192.0.2.1", "matt", PASSWORD, None).expect(200);
+    let texts = "SELECT count(*) FROM guesses WHERE position('matt'::bytea IN key) > 0";
+    let with_name: i64 = diesel::dsl::sql::<BigInt>(texts)
+        .get_result(&mut app.database.connect())
+        .unwrap();
+    assert_eq!(with_name, 0);
+}
+
+#[test]
+fn without_the_table_each_process_counts_and_log_ins_go_on() {
+    let app = App::with(&PROXY);
+    app.register("matt");
+    let browser = cookie(&from(&app, "192.0.2.1", "matt", PASSWORD, None));
+    app.database
+        .connect()
+        .batch_execute("DROP TABLE guesses")
+        .unwrap();
+    from(&app, "192.0.2.1", "matt", PASSWORD, None).expect(200);
+    assert_eq!(attack(&app, "matt", 30), 10);
+    from(&app, "192.0.2.9", "matt", PASSWORD, None).expect(429);
+    from(&app, "192.0.2.9", "matt", PASSWORD, Some(&browser)).expect(200);
+    assert!(metric(&app, "passgate_guess_store_failures_total") >= 1);
+}
+
+#[test]
+fn an_address_that_guesses_at_many_names_waits() {
+    let mut flags = PROXY.to_vec();
+    flags.extend(["--guesses-per-address", "5/1h"]);
+    let app = App::with(&flags);
+    let spray = |address: &str, names: std::ops::Range<u8>| {
+        let guess = |name| from(&app, address, &format!("user{name}"), WRONG, None).status;
+        names.map(guess).collect::<Vec<_>>()
+    };
+    assert_eq!(spray("2001:db8::1", 0..4), [401; 4]);
+    assert_eq!(spray("2001:db8::2", 4..7), [401, 429, 429]);
+    assert_eq!(spray("192.0.2.1", 0..2), [401; 2]);
+    // What a proxy that is not ours says is not believed.
+    let direct = App::with(&["--guesses-per-address", "1/1h"]);
+    from(&direct, "10.0.0.1", "a", WRONG, None).expect(401);
+    from(&direct, "10.0.0.2", "b", WRONG, None).expect(429);
+}
+
+#[test]
+fn accounts_are_asked_for_within_a_budget() {
+    let app = App::with(&["--registrations-per-address", "2/1h"]);
+    app.register("matt");
+    let ask =
+        |name: &str| app.post_json("/users", &json!({"username": name, "password": PASSWORD}));
+    ask("matt").expect(409);
+    for name in ["matt", "ada"] {
+        let reply = ask(name);
+        let problem = reply.expect(429);
+        assert_eq!(problem["title"], "Too Many Requests");
+        assert_eq!(
+            reply.header("ratelimit-policy"),
+            Some("\"registration\";q=2;w=7200")
+        );
+    }
+    assert!(app.log_in("ada", PASSWORD).status == 401);
+}
+
+#[test]
+fn a_session_that_guesses_at_the_password_waits_and_others_do_not() {
+    let app = App::spawn();
+    app.register("matt");
+    let [thief, owner] = [(); 2].map(|()| app.token("matt"));
+    let change = |token: &str, current: &str| {
+        let body = json!({"current_password": current, "new_password": "another horse battery"});
+        app.ask_json(token, "PUT", "/users/me/password", &body)
+    };
+    for _ in 0..10 {
+        change(&thief, WRONG).expect(422);
+    }
+    let refused = change(&thief, PASSWORD);
+    assert_eq!(refused.expect(429)["title"], "Too Many Requests");
+    assert_eq!(refused.header("ratelimit"), Some("\"device\";r=0;t=1"));
+    assert_eq!(change(&owner, PASSWORD).status, 204);
+}
+
+#[test]
+fn the_cookie_of_a_device_is_for_log_ins_alone() {
+    let app = App::spawn();
+    app.register("matt");
+    let reply = app.log_in("matt", PASSWORD);
+    let kept = reply.header("set-cookie").unwrap();
+    assert!(kept.starts_with("passgate_device="), "{kept}");
+    assert!(
+        kept.ends_with("; Max-Age=7776000; Path=/; HttpOnly; SameSite=Strict"),
+        "{kept}"
+    );
+    let refresh = reply.expect(200)["refresh_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let refreshed = app.post_form(
+        "/token",
+        &format!("grant_type=refresh_token&refresh_token={refresh}"),
+    );
+    refreshed.expect(200);
+    assert_eq!(refreshed.header("set-cookie"), None);
+    assert_eq!(app.log_in("matt", WRONG).header("set-cookie"), None);
+    // It logs nobody in.
+    app.ask("GET", "/users/me", &[("Cookie", &cookie(&reply))], "")
+        .expect(401);
+    let behind_tls = App::with(&["--issuer", "https://id.example.com"]);
+    behind_tls.register("matt");
+    let kept = behind_tls.log_in("matt", PASSWORD);
+    assert!(kept.header("set-cookie").unwrap().ends_with("; Secure"));
+}

@@ -1,0 +1,283 @@
+use std::time::Duration;
+
+use passgate_auth::flows::{
+    ChangePassword, ChangePasswordError, GuessLimits, Guessing, LogIn, LogInError, LoggedIn,
+    TooManyGuesses, change_password,
+};
+use passgate_auth::password::Policy;
+use passgate_domain::audit::{Act, EventFilter};
+use passgate_domain::guess::{Budget, Guesser};
+use passgate_domain::ports::AuditStore;
+use passgate_domain::session::{Device, SessionId};
+use passgate_domain::{Password, ScopeSet, User, Username};
+
+use crate::world::{World, sealing, world};
+
+const RIGHT: &str = "correct horse";
+const WRONG: &str = "wrong horse";
+const HOME: &str = "192.0.2.7";
+
+impl World {
+    /// Logs in from somewhere, with a device token or none.
+    fn from(
+        &self,
+        address: &str,
+        username: &str,
+        password: &str,
+        device_token: Option<&str>,
+    ) -> Result<LoggedIn, LogInError> {
+        let command = LogIn {
+            username: Username::parse(username).ok(),
+            password: Password::parse(password).unwrap(),
+            scope: ScopeSet::default(),
+            client: None,
+            device: Device::new(None, Some(address.to_owned())),
+            device_token: device_token.map(str::to_owned),
+        };
+        let act = Act {
+            address: Some(address.to_owned()),
+            ..self.act()
+        };
+        self.try_log_in(&command, &act)
+    }
+
+    /// Guesses from ever new addresses, and counts how many were looked at.
+    fn attack(&self, username: &str, guesses: u32) -> usize {
+        let looked_at = |guess: u32| {
+            let [.., b, c, d] = guess.to_be_bytes();
+            let guess = self.from(&format!("10.{b}.{c}.{d}"), username, WRONG, None);
+            match guess.unwrap_err() {
+                LogInError::Refused => true,
+                LogInError::TooMany(_) => false,
+                error => panic!("{error:?}"),
+            }
+        };
+        (0..guesses).filter(|guess| looked_at(*guess)).count()
+    }
+
+    fn refusal(&self, address: &str, username: &str, password: &str) -> TooManyGuesses {
+        match self.from(address, username, password, None) {
+            Err(LogInError::TooMany(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn worlds_with(limits: GuessLimits) -> World {
+    let mut world = world();
+    world.guessing = Guessing::new(&sealing("abcd"), limits).unwrap();
+    world
+}
+
+fn one(every: Duration) -> Option<Budget> {
+    Budget::try_new(1, every).ok()
+}
+
+#[test]
+fn an_account_waits_longer_and_longer_and_costs_no_hash_meanwhile() {
+    let world = world();
+    world.register("matt", &[]);
+    let before = world.passwords.computed();
+    assert_eq!(world.attack("matt", 100), 10);
+    assert_eq!(world.passwords.computed() - before, 10);
+    let refusal = world.refusal(HOME, "matt", RIGHT);
+    assert_eq!((refusal.guesser, refusal.seconds()), (Guesser::Account, 1));
+    for wait in [1, 2, 4, 8] {
+        let refusal = world.refusal(HOME, "matt", WRONG);
+        assert_eq!(refusal.seconds(), wait);
+        world.clock.advance(refusal.retry_after.try_into().unwrap());
+        assert_eq!(world.attack("matt", 3), 1);
+    }
+    assert_eq!(world.guessing.refused(Guesser::Account), 90 + 5 + 8);
+    // Everything is forgiven in time.
+    world.clock.advance(time::Duration::hours(4));
+    assert_eq!(world.attack("matt", 100), 10);
+}
+
+#[test]
+fn a_name_that_nobody_has_waits_as_any_other() {
+    let world = world();
+    world.register("matt", &[]);
+    assert_eq!(world.attack("nobody", 30), world.attack("matt", 30));
+    let of = |username| world.refusal(HOME, username, RIGHT);
+    assert_eq!(of("nobody"), of("matt"));
+    // By its normal form.
+    assert_eq!(world.attack("MATT", 30), 0);
+}
+
+#[test]
+fn a_known_device_gets_in_and_a_stranger_with_the_right_password_does_not() {
+    let world = world();
+    world.register("matt", &[]);
+    let token = world.from(HOME, "matt", RIGHT, None).unwrap().device_token;
+    world.attack("matt", 30);
+    assert_eq!(
+        world.refusal("198.51.100.1", "matt", RIGHT).guesser,
+        Guesser::Account
+    );
+    // From where it logged in before, and from anywhere with what it kept.
+    world.from(HOME, "matt", RIGHT, None).unwrap();
+    let moved = world.from("198.51.100.1", "matt", RIGHT, Some(token.expose()));
+    let renewed = moved.unwrap().device_token;
+    world
+        .from("198.51.100.2", "matt", RIGHT, Some(renewed.expose()))
+        .unwrap();
+    // It is for this account and unforgeable.
+    world.register("ada", &[]);
+    world.attack("ada", 30);
+    for token in [token.expose(), "", "AAAA"] {
+        let other = world.from("198.51.100.3", "ada", RIGHT, Some(token));
+        assert!(matches!(other, Err(LogInError::TooMany(_))), "{other:?}");
+    }
+}
+
+#[test]
+fn a_known_device_has_a_budget_of_its_own_and_no_more() {
+    let world = world();
+    world.register("matt", &[]);
+    let token = world.from(HOME, "matt", RIGHT, None).unwrap().device_token;
+    world.attack("matt", 30);
+    let guess = |password| world.from("198.51.100.1", "matt", password, Some(token.expose()));
+    let looked_at = (0..30).filter(|_| matches!(guess(WRONG), Err(LogInError::Refused)));
+    assert_eq!(looked_at.count(), 10);
+    assert!(matches!(guess(RIGHT), Err(LogInError::TooMany(_))));
+    // Whoever sits at the same address as its owner has another.
+    world.from(HOME, "matt", RIGHT, None).unwrap();
+}
+
+#[test]
+fn addresses_networks_and_everybody_have_budgets() {
+    let hour = Duration::from_hours(1);
+    let of = |limits| {
+        let world = worlds_with(limits);
+        world.register("matt", &[]);
+        world
+    };
+    let world = of(GuessLimits {
+        address: one(hour),
+        ..GuessLimits::OFF
+    });
+    let guess = |address: &str, username| world.from(address, username, WRONG, None).unwrap_err();
+    assert!(matches!(guess("2001:db8::1", "a"), LogInError::Refused));
+    assert_eq!(
+        world.refusal("2001:db8::ffff", "b", WRONG).guesser,
+        Guesser::Address
+    );
+    // Ten times as many in the larger network.
+    for network in 1..10 {
+        let address = format!("2001:db8:0:{network}::1");
+        assert!(
+            matches!(guess(&address, "a"), LogInError::Refused),
+            "{network}"
+        );
+    }
+    assert_eq!(
+        world.refusal("2001:db8:0:a::1", "c", WRONG).guesser,
+        Guesser::Network
+    );
+    assert!(matches!(guess("2001:db9::1", "a"), LogInError::Refused));
+    let world = of(GuessLimits {
+        everybody: one(hour),
+        ..GuessLimits::OFF
+    });
+    world.from(HOME, "matt", RIGHT, None).unwrap();
+    world.from("10.0.0.1", "a", WRONG, None).unwrap_err();
+    assert_eq!(
+        world.refusal("10.0.0.2", "matt", RIGHT).guesser,
+        Guesser::Everybody
+    );
+    world.from(HOME, "matt", RIGHT, None).unwrap();
+}
+
+#[test]
+fn a_right_password_counts_as_no_guess() {
+    let world = worlds_with(GuessLimits {
+        account: one(Duration::from_hours(1)),
+        ..GuessLimits::default()
+    });
+    world.register("matt", &[]);
+    for address in 0..30 {
+        let address = format!("10.0.0.{address}");
+        world.from(&address, "matt", RIGHT, None).unwrap();
+    }
+}
+
+/// Or else everybody could ask for a scope that nobody has, to learn of a right password.
+#[test]
+fn what_is_refused_for_its_scope_is_within_the_budget() {
+    let world = world();
+    world.register("matt", &[]);
+    let refused = world.log_in("matt", RIGHT, "admin");
+    assert!(matches!(refused, Err(LogInError::Scope { .. })));
+    world.attack("matt", 30);
+    let refused = world.log_in("matt", RIGHT, "admin");
+    assert!(
+        matches!(refused, Err(LogInError::TooMany(_))),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn the_log_has_the_guesses_that_were_looked_at_and_when_no_more_were() {
+    let world = world();
+    world.register("matt", &[]);
+    world.attack("matt", 1000);
+    let filter = EventFilter {
+        limit: 100,
+        ..EventFilter::default()
+    };
+    let events = world.store.events(&filter).unwrap();
+    let refused = events
+        .iter()
+        .filter(|event| event.action == "log_in_refused");
+    let details: Vec<&str> = refused
+        .filter_map(|event| event.detail.as_deref())
+        .collect();
+    assert_eq!(details.len(), 10);
+    assert_eq!(details[0], "wrong password; too many guesses: account");
+    assert_eq!(details[1], "wrong password");
+}
+
+fn change(
+    world: &World,
+    user: &User,
+    session: SessionId,
+    current: &str,
+) -> Result<(), ChangePasswordError> {
+    let command = ChangePassword {
+        user_id: user.id,
+        username: user.username.clone(),
+        session,
+        current: Password::parse(current).unwrap(),
+        new: Password::parse("another horse altogether").unwrap(),
+    };
+    let World {
+        store,
+        passwords,
+        guessing,
+        ..
+    } = world;
+    let policy = Policy::default();
+    change_password(store, passwords, &policy, guessing, &command, &world.act())
+}
+
+#[test]
+fn a_session_guesses_at_the_current_password_for_itself() {
+    let world = world();
+    let user = world.register("matt", &[]);
+    let [thief, owner] = [(); 2].map(|()| world.log_in("matt", RIGHT, "").unwrap().granted.session);
+    world.attack("matt", 30);
+    let guess = |_: &i32| {
+        matches!(
+            change(&world, &user, thief, WRONG),
+            Err(ChangePasswordError::Incorrect)
+        )
+    };
+    assert_eq!((0..30).filter(guess).count(), 10);
+    let refused = change(&world, &user, thief, RIGHT);
+    assert!(
+        matches!(refused, Err(ChangePasswordError::TooMany(_))),
+        "{refused:?}"
+    );
+    change(&world, &user, owner, RIGHT).unwrap();
+}

@@ -1,0 +1,227 @@
+//! Wrong guesses, counted: the generic cell rate algorithm in one `INSERT ... ON CONFLICT`.
+
+use std::net::IpAddr;
+
+use diesel::dsl::max;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Double, Nullable, Text, Timestamptz};
+use passgate_domain::audit::Act;
+use passgate_domain::guess::{Charge, Counted, GuessKey, Tally, subscriber};
+use passgate_domain::ports::{Guess, GuessStore, Opening, Prospect, StoreError};
+use passgate_domain::session::NewSession;
+use passgate_domain::{PasswordHash, Username};
+use time::OffsetDateTime;
+
+use crate::PgStore;
+use crate::rows::ProspectRow;
+use crate::schema::guesses;
+use crate::sessions::open;
+use crate::statement::{Prepared, Statement};
+
+/// One round trip for the account and all that stands against a guess. Where an account has a great
+/// many sessions some of them are looked at: the few addresses of such an account are in any of them.
+struct Look;
+
+impl Statement for Look {
+    const SQL: &'static str = "
+    WITH waiting AS MATERIALIZED (
+        SELECT key, not_before FROM guesses WHERE key = ANY ($2) AND not_before > $3)
+    SELECT (SELECT array_agg(key ORDER BY key) FROM waiting) AS waiting_keys,
+           (SELECT array_agg(not_before ORDER BY key) FROM waiting) AS waiting_until,
+           CASE WHEN EXISTS (SELECT FROM waiting) THEN ARRAY (
+               SELECT DISTINCT address FROM (
+                   SELECT address FROM sessions WHERE sessions.user_id = users.id LIMIT 1000
+               ) AS theirs
+               WHERE address = $4 OR starts_with(address, $5) LIMIT 100)
+           END AS addresses,
+           id, username, email, display_name, roles, disabled_at, created_at, updated_at,
+           password_hash
+    FROM (VALUES (1)) AS one LEFT JOIN users ON username_key = $1 AND deleted_at IS NULL";
+}
+
+/// `Tally::after`, with the slack read from what would be inserted: the arrival time of a first guess,
+/// less the slack. Rows are locked in the order of their keys, so that nobody waits in a circle.
+/// Whoever waits for a row sees what the one before made of it. Nothing here is written ahead, so
+/// that the commit waits for no disk.
+struct Count;
+
+impl Statement for Count {
+    const SQL: &'static str = "
+    WITH counted AS (
+        INSERT INTO guesses AS known (key, arrival, not_before)
+        SELECT key, $2 + every, CASE
+            WHEN is_doubling AND slack < every
+            THEN $2 + least(every, interval '1 second')
+            ELSE $2 + every - slack END
+        FROM (SELECT key, make_interval(secs => every) AS every,
+                     make_interval(secs => slack) AS slack, is_doubling
+              FROM unnest($1, $3, $4, $5) AS charge (key, every, slack, is_doubling)
+              ORDER BY key) AS charge
+        ON CONFLICT (key) DO UPDATE SET (arrival, not_before) = (
+            SELECT ahead.arrival, CASE
+                WHEN ahead.is_doubling AND ahead.over > interval '0'
+                THEN $2 + make_interval(secs => least(ahead.every, power(2, least(40,
+                         extract(epoch FROM ahead.over)::float8 / ahead.every - 1))))
+                ELSE $2 + ahead.over END
+            FROM unnest($1, $3, $4, $5) AS charge (key, every, slack, is_doubling),
+                 LATERAL (SELECT greatest(known.arrival, $2) + make_interval(secs => charge.every)
+                                     AS arrival,
+                                 greatest(known.arrival, $2) + make_interval(secs => charge.every)
+                                     - $2 - make_interval(secs => charge.slack) AS over,
+                                 charge.every, charge.is_doubling) AS ahead
+            WHERE charge.key = known.key)
+        WHERE known.not_before <= $2
+        RETURNING key, arrival, not_before)
+    SELECT key, arrival, not_before, true AS within FROM counted
+    UNION ALL
+    SELECT key, arrival, not_before, false FROM guesses
+    WHERE key = ANY ($1) AND key NOT IN (SELECT key FROM counted)";
+}
+
+#[derive(QueryableByName)]
+struct CountedRow {
+    #[diesel(sql_type = Bytea)]
+    key: Vec<u8>,
+    #[diesel(sql_type = Timestamptz)]
+    arrival: OffsetDateTime,
+    #[diesel(sql_type = Timestamptz)]
+    not_before: OffsetDateTime,
+    #[diesel(sql_type = Bool)]
+    within: bool,
+}
+
+/// Of keys of which everything is forgiven. The table is small and no time in it is indexed.
+const REMOVE: &str = "
+    WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($3) AS is_ours),
+    forgiven AS MATERIALIZED (
+        SELECT key FROM guesses
+        WHERE (SELECT is_ours FROM turn) AND arrival < $1 AND not_before < $1 LIMIT $2)
+    DELETE FROM guesses
+    WHERE key IN (SELECT key FROM forgiven) AND arrival < $1 AND not_before < $1";
+
+/// The advisory lock of the one who removes: "passgate", and what for.
+const REMOVING: i64 = 0x7061_7373_6775_6573;
+
+/// What stands before the first colon of an IPv6 address: of those that are written alike in no
+/// other way, the same for a whole /64.
+fn beginning(address: IpAddr) -> Option<String> {
+    let text = address.to_string();
+    let (first, _) = text.split_once(':')?;
+    Some(format!("{first}:"))
+}
+
+fn bytes(keys: &[GuessKey]) -> Vec<&[u8]> {
+    keys.iter().map(|key| &key.as_bytes()[..]).collect()
+}
+
+fn waiting_until(
+    connection: &mut PgConnection,
+    keys: &[GuessKey],
+    now: OffsetDateTime,
+) -> QueryResult<Option<OffsetDateTime>> {
+    guesses::table
+        .filter(guesses::key.eq_any(bytes(keys)))
+        .filter(guesses::not_before.gt(now))
+        .select(max(guesses::not_before))
+        .first(connection)
+}
+
+impl GuessStore for PgStore {
+    fn look_at_guess(&self, guess: &Guess) -> Result<Prospect, StoreError> {
+        let address = guess.address.map(subscriber);
+        let row: ProspectRow = self.read(|connection| {
+            let values = (
+                // No name is empty.
+                guess.username.map_or("", Username::key).into_sql::<Text>(),
+                bytes(guess.keys).into_sql::<Array<Bytea>>(),
+                guess.now.into_sql::<Timestamptz>(),
+                address
+                    .map(|address| address.to_string())
+                    .into_sql::<Nullable<Text>>(),
+                address.and_then(beginning).into_sql::<Nullable<Text>>(),
+            );
+            Ok(Prepared::<Look, _>::with(values).get_result(connection)?)
+        })?;
+        row.into_prospect(address)
+    }
+
+    fn count_guess(
+        &self,
+        charges: &[Charge],
+        now: OffsetDateTime,
+    ) -> Result<Vec<Counted>, StoreError> {
+        let keys: Vec<&[u8]> = charges
+            .iter()
+            .map(|charge| &charge.key.as_bytes()[..])
+            .collect();
+        let of = |figure: fn(&Charge) -> f64| charges.iter().map(figure).collect::<Vec<_>>();
+        let is_doubling: Vec<bool> = charges
+            .iter()
+            .map(|charge| charge.budget.is_doubling())
+            .collect();
+        let rows: Vec<CountedRow> = self.with(|connection| {
+            let values = (
+                keys.into_sql::<Array<Bytea>>(),
+                now.into_sql::<Timestamptz>(),
+                of(|charge| charge.budget.every().as_secs_f64()).into_sql::<Array<Double>>(),
+                of(|charge| charge.budget.slack().as_secs_f64()).into_sql::<Array<Double>>(),
+                is_doubling.into_sql::<Array<Bool>>(),
+            );
+            Ok(Prepared::<Count, _>::with(values).load(connection)?)
+        })?;
+        let mut counted: Vec<Counted> = charges
+            .iter()
+            .map(|charge| {
+                let row = rows.iter().find(|row| row.key == charge.key.as_bytes());
+                // One that came to be while we waited for it is not among those that we see.
+                let unseen = Tally {
+                    arrival: now,
+                    not_before: now,
+                };
+                Counted {
+                    key: charge.key,
+                    tally: row.map_or(unseen, |row| Tally {
+                        arrival: row.arrival,
+                        not_before: row.not_before,
+                    }),
+                    within: row.is_some_and(|row| row.within),
+                }
+            })
+            .collect();
+        counted.sort_by_key(|counted| counted.key);
+        Ok(counted)
+    }
+
+    fn open_session_within(
+        &self,
+        session: &NewSession,
+        credential: &PasswordHash,
+        keys: &[GuessKey],
+        act: &Act,
+    ) -> Result<Opening, StoreError> {
+        let opening = self.with(|connection| {
+            if open::open(connection, session, credential, keys, act)? {
+                return Ok(Opening::Opened);
+            }
+            let until = waiting_until(connection, keys, act.at)?;
+            Ok(until.map_or(Opening::Stale, Opening::Waiting))
+        });
+        Ok(opening?)
+    }
+
+    fn remove_forgiven_guesses(
+        &self,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        let removed = self.with(|connection| {
+            let removed = diesel::sql_query(REMOVE)
+                .bind::<Timestamptz, _>(before)
+                .bind::<BigInt, _>(i64::from(limit))
+                .bind::<BigInt, _>(REMOVING)
+                .execute(connection)?;
+            Ok(removed)
+        });
+        Ok(removed?)
+    }
+}

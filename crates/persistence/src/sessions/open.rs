@@ -1,0 +1,85 @@
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Text, Timestamptz, Uuid as SqlUuid};
+use passgate_domain::PasswordHash;
+use passgate_domain::audit::Act;
+use passgate_domain::guess::GuessKey;
+use passgate_domain::session::NewSession;
+
+use crate::statement::{Prepared, Statement, text};
+
+/// Writes nothing unless the user may log in with the hash that was checked. The lock on the
+/// user's row makes a change of password, or a disabling, come before or after and not between.
+macro_rules! open_if {
+    ($condition:literal) => {
+        concat!(
+            "
+    WITH opened AS (
+        INSERT INTO sessions (id, user_id, client_id, scope, generation, rotated_at, user_agent,
+                              address, created_at, last_used_at, idle_until, expires_at,
+                              of_client)
+        SELECT $1, id, $3, $4, 1, $7, $5, $6, $7, $7, least($8, $9), $9, $13
+        FROM users
+        WHERE id = $2 AND disabled_at IS NULL AND password_hash = $10 ",
+            $condition,
+            "
+        FOR SHARE
+        RETURNING id, user_id, client_id)
+    INSERT INTO audit_events (at, action, actor, user_id, target, detail, address, request_id)
+    SELECT $7, 'logged_in', 'user:' || user_id, user_id, id, client_id, $11, $12
+    FROM opened"
+        )
+    };
+}
+
+struct Open;
+
+impl Statement for Open {
+    const SQL: &'static str = open_if!("");
+}
+
+/// The same, unless a wrong guess beyond the budget was counted since the right one was let in.
+struct OpenWithin;
+
+impl Statement for OpenWithin {
+    const SQL: &'static str =
+        open_if!("AND NOT EXISTS (SELECT FROM guesses WHERE key = ANY ($14) AND not_before > $7)");
+}
+
+/// Opens a session unless one of the keys has to wait; where there is none, the table of guesses is
+/// not needed.
+pub(crate) fn open(
+    connection: &mut PgConnection,
+    session: &NewSession,
+    credential: &PasswordHash,
+    keys: &[GuessKey],
+    act: &Act,
+) -> QueryResult<bool> {
+    macro_rules! values {
+        ($($more:expr)?) => {
+            (
+                session.id.as_uuid().into_sql::<SqlUuid>(),
+                session.user_id.get().into_sql::<BigInt>(),
+                session.client_id.as_str().into_sql::<Text>(),
+                session.scope.to_string().into_sql::<Text>(),
+                text(session.device.user_agent.as_ref()),
+                text(session.device.address.as_ref()),
+                act.at.into_sql::<Timestamptz>(),
+                session.idle_until.into_sql::<Timestamptz>(),
+                session.expires_at.into_sql::<Timestamptz>(),
+                credential.expose().into_sql::<Text>(),
+                text(act.address.as_ref()),
+                text(act.request_id.as_ref()),
+                session.of_client.into_sql::<Bool>(),
+                $($more)?
+            )
+        };
+    }
+    let opened = if keys.is_empty() {
+        Prepared::<Open, _>::with(values!()).execute(connection)?
+    } else {
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &key.as_bytes()[..]).collect();
+        Prepared::<OpenWithin, _>::with(values!(keys.into_sql::<Array<Bytea>>()))
+            .execute(connection)?
+    };
+    Ok(opened == 1)
+}
