@@ -48,6 +48,10 @@ migration name:
     touch "$folder/up.sql" "$folder/down.sql"
     echo "$folder"
 
+# Send what the OpenAPI description allows and forbids, `examples` requests for each operation.
+schemathesis examples="200":
+    PASSGATE_TEST_EXAMPLES={{examples}} cargo test -p passgate-api --test api schemathesis
+
 # Fuzz for a while, e.g. `just fuzz jwks 300`: token, claims, jwks or stored_hash. Wants cargo-fuzz
 # and a C++ compiler; no nightly, since the code has no `unsafe` for a sanitizer to watch.
 fuzz target seconds:

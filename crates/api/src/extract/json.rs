@@ -14,6 +14,12 @@ pub struct Json<T>(pub T);
 impl<T: DeserializeOwned> Json<T> {
     /// Says where the body is wrong, and never what stands there: it may be a password.
     fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        // The fields in a list, in their order, is what serde takes for a struct, too.
+        if body.trim_ascii_start().starts_with(b"[") {
+            return Err(ApiError::Malformed(
+                "The JSON body has to be an object".to_owned(),
+            ));
+        }
         let mut json = serde_json::Deserializer::from_slice(body);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();
@@ -88,6 +94,15 @@ mod tests {
         assert!(refusal("{}").contains("missing field `password`"));
         assert!(refusal(r#"{"pass": "x"}"#).contains("unknown field `pass`"));
         assert!(refusal(r#"{"password":"a","password":"b"}"#).contains("duplicate field"));
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        let text = refusal(" [\"secret\"]");
+        assert!(
+            text.contains("object") && !text.contains("secret"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -24,10 +24,10 @@ use crate::state::AppState;
 #[serde(deny_unknown_fields)]
 pub struct PasswordBody {
     /// The password so far.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, min_length = 1)]
     current_password: SecretString,
     /// The password from now on: at least 12 characters unless configured otherwise.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, min_length = 1)]
     new_password: SecretString,
 }
 

@@ -28,6 +28,7 @@ pub struct Page<T> {
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// At most so many entries, 1 to 200; 50 unless given.
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
     /// The `next` of the part before.
     pub after: Option<String>,

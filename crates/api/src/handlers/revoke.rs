@@ -17,7 +17,7 @@ use crate::state::AppState;
 #[expect(dead_code, reason = "the shape of the form, for the documentation")]
 pub struct RevokeRequest {
     /// A refresh token, or an access token.
-    #[schema(format = Password)]
+    #[schema(format = Password, min_length = 1)]
     token: String,
     /// Which of them; taken and not looked at.
     token_type_hint: Option<String>,

@@ -31,7 +31,7 @@ pub struct RegisterBody {
     #[schema(example = "ada")]
     username: String,
     /// At least 12 characters unless configured otherwise.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, min_length = 1)]
     password: SecretString,
     /// Where mail reaches the user.
     #[schema(example = "ada@example.com")]

@@ -33,6 +33,7 @@ mod oauth2_crate;
 mod operations;
 mod policy;
 mod program;
+mod schemathesis;
 mod sessions;
 mod stopping;
 mod token;

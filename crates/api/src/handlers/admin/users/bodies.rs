@@ -16,7 +16,7 @@ pub struct NewUserBody {
     #[schema(example = "ada")]
     username: String,
     /// At least 12 characters unless configured otherwise.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, min_length = 1)]
     password: SecretString,
     /// Where mail reaches the user.
     #[schema(example = "ada@example.com")]
@@ -89,6 +89,6 @@ impl UserChangeBody {
 #[serde(deny_unknown_fields)]
 pub struct NewPasswordBody {
     /// At least 12 characters unless configured otherwise.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = String, format = Password, min_length = 1)]
     pub(super) new_password: SecretString,
 }

@@ -18,6 +18,7 @@ pub struct Wanted {
     /// What the email address begins with.
     email: Option<String>,
     /// At most so many, 1 to 200; 50 unless given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// The `next` of the part before.
     after: Option<String>,
