@@ -48,6 +48,10 @@ migration name:
     touch "$folder/up.sql" "$folder/down.sql"
     echo "$folder"
 
+# Attack the service over HTTP; secrets are looked for in so many lines and errors.
+attack lines="100000":
+    PASSGATE_TEST_CANARIES={{lines}} cargo test -p passgate-api --test api -- attacks guessing
+
 # Send what the OpenAPI description allows and forbids, `examples` requests for each operation.
 schemathesis examples="200":
     PASSGATE_TEST_EXAMPLES={{examples}} cargo test -p passgate-api --test api schemathesis

@@ -9,6 +9,7 @@
 
 mod admin;
 mod app;
+mod attacks;
 mod browser;
 mod client;
 mod client_tokens;
