@@ -11,6 +11,7 @@ mod json;
 mod origin;
 mod query;
 
+pub(crate) use address::of as address_of;
 pub use bearer::Bearer;
 pub use client::credentials;
 pub use device::{DeviceCookie, keep_device};

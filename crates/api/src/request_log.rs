@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tracing::{Instrument, Span, error, info, info_span, warn};
 use utoipa::ToSchema;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::cors;
 use crate::error::{ApiError, FieldError, Parts};
+use crate::extract;
 use crate::state::AppState;
 
 /// The header that carries a request's id, both ways.
@@ -106,7 +107,14 @@ pub async fn observe(
         let foreign = ApiError::Internal(error.to_string().into());
         let error = error.as_error::<ApiError>().unwrap_or(&foreign);
         log_cause(error);
-        let rendered = render(error.parts(), &id, oauth);
+        let parts = error.parts();
+        if matches!(
+            parts.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ) {
+            log_refusal(response.request(), error);
+        }
+        let rendered = render(parts, &id, oauth);
         response = response.into_response(rendered);
     }
     let asked = response.request().clone();
@@ -200,6 +208,17 @@ fn log_cause(error: &ApiError) {
     } else {
         error!(cause = %chain, "internal error");
     }
+}
+
+/// Who was refused, and why: what stands in the answer.
+fn log_refusal(request: &HttpRequest, error: &ApiError) {
+    let state = request.app_data::<web::Data<AppState>>();
+    let address = state.and_then(|state| extract::address_of(request, &state.trusted_proxies));
+    info!(
+        cause = %error,
+        address = address.map(tracing::field::display),
+        "refused"
+    );
 }
 
 fn log_end(span: &Span, status: u16, elapsed: Duration) {

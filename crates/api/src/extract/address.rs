@@ -9,7 +9,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Where a request comes from: the peer, or what the proxies in front of us say, as far as each of
 /// them is trusted. Anybody can send the header; only a trusted peer's is read, from its end.
-pub(super) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+pub(crate) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
     let headers = request.headers();
     if headers.contains_key(FORWARDED_FOR) && !is_trusted(peer, trusted) {

@@ -143,6 +143,10 @@ fn no_secret_that_is_sent_is_seen_in_a_log_or_an_error() {
     }
     let log = served.stop();
     assert!(log.lines().count() >= wanted / 2, "{}", log.lines().count());
+    // Who was refused, and why, is what an operator has to see.
+    let refused =
+        r#""message":"refused","cause":"Incorrect username or password","address":"127.0.0.1""#;
+    assert!(log.contains(refused));
     for line in log.lines() {
         assert!(!line.contains(CANARY), "{line}");
         assert!(!line.contains(SECRET), "{line}");
