@@ -64,6 +64,17 @@ fuzz target seconds:
         crates/auth/fuzz/corpus/{{target}} crates/auth/fuzz/seeds/{{target}} \
         -- -max_total_time={{seconds}} -timeout=10 -max_len=10000
 
+# Break the checks of tokens and passwords in one place at a time: a test has to fail each time. All of it takes
+# hours; a file, e.g. `just mutants '**/jwt/claims.rs'`. Wants cargo-mutants; .cargo/mutants.toml says
+# what is left out, and why.
+mutants files='crates/auth/src/{jwt,password}/**/*.rs' *args:
+    cargo mutants -p passgate-auth --cargo-arg=--all-features --cargo-arg=--lib \
+        --cargo-arg=--test=verifier --cargo-arg=--test=remote_jwks -f '{{files}}' {{args}}
+
+# Known faults, licences and sources of what we depend on. Wants cargo-deny.
+deny:
+    cargo deny check
+
 # Passgate beside its limits and its peers, in under ten minutes (docs/performance.md).
 bench *args: load-generator
     cargo run --release -p passgate-bench -- {{args}}

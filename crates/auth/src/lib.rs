@@ -12,6 +12,8 @@ pub mod flows;
 mod http;
 #[cfg(feature = "jwt")]
 pub mod jwt;
+#[cfg(feature = "utoipa")]
+pub mod openapi;
 #[cfg(feature = "password")]
 pub mod password;
 #[cfg(feature = "flows")]

@@ -94,6 +94,8 @@ mod tests {
             ("refresh+jwt", false),
             ("", false),
             ("text/at+jwt", false),
+            ("applicationsat+jwt", false),
+            ("text/x-tokenat+jwt", false),
         ] {
             let json = format!(r#"{{"alg":"EdDSA","typ":"{typ}"}}"#);
             let header = parse(&json).unwrap();

@@ -137,3 +137,19 @@ impl<X> fmt::Debug for Verifier<X> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, any(feature = "actix", feature = "axum")))]
+mod tests {
+    use super::*;
+    use crate::jwt::KeySet;
+
+    #[test]
+    fn a_clone_is_the_same_verifier_and_an_equal_one_is_not() {
+        let issuer = IssuerId::parse("https://id.test").unwrap();
+        let audience = Audience::parse("orders").unwrap();
+        let new = || Verifier::<NoExtra>::new(issuer.clone(), audience.clone(), KeySet::default());
+        let one = new();
+        assert!(one.is(&one.clone()));
+        assert!(!one.is(&new()));
+    }
+}

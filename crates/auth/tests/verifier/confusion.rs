@@ -1,10 +1,16 @@
 //! One key has one algorithm, whatever a header says.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jsonwebtoken::{Algorithm as Alg, EncodingKey};
-use passgate_auth::jwt::{Algorithm, KeyRing, SigningKey, Verifier, VerifyError};
+use passgate_auth::jwt::{
+    Algorithm, Audience, Issuer, IssuerId, KeyRing, SigningKey, Subject, Ttl, Verifier, VerifyError,
+};
+use passgate_domain::testing::ManualClock;
 use serde_json::{Value, json};
 
-use crate::forge::{self, Forger, SECRET};
+use crate::forge::{self, AUDIENCE, Forger, ISSUER, NOW, SECRET};
 
 /// Every algorithm that a verifier can be for, with everything that an attacker knows of its key.
 struct Target {
@@ -157,6 +163,24 @@ fn hs256_with_the_right_secret_is_accepted_by_its_own_verifier_only() {
         let error = Forger::new(alg).verify(&token).unwrap_err();
         assert_eq!(error, VerifyError::UnknownKey, "{alg}");
     }
+}
+
+#[test]
+fn what_is_issued_with_a_secret_is_verified_with_it() {
+    let secret = forge::shared_secret();
+    let issuer = Issuer::new(
+        IssuerId::parse(ISSUER).unwrap(),
+        secret.clone(),
+        Ttl::try_new(Duration::from_mins(25)).unwrap(),
+        Arc::new(ManualClock::at(NOW)),
+    );
+    let (subject, audience) = (
+        Subject::parse("matt").unwrap(),
+        Audience::parse(AUDIENCE).unwrap(),
+    );
+    let token = issuer.access(&subject, &audience).sign().unwrap();
+    let verified = forge::verifier(secret).verify_now(token.as_str()).unwrap();
+    assert_eq!(verified.subject(), &subject);
 }
 
 #[test]
