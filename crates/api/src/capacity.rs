@@ -44,10 +44,15 @@ pub fn tell(args: &PasswordArgs, passwords: &Passwords) {
              are slower; please report the processor"
         );
     }
-    let asked = args.hash_arenas.map_or(0, std::num::NonZero::get);
-    for warning in warnings(asked, cores(), passwords, memory_kib()) {
+    for warning in warnings_of(args, passwords) {
         tracing::warn!("{warning}");
     }
+}
+
+/// What is wrong with these settings on this machine.
+pub fn warnings_of(args: &PasswordArgs, passwords: &Passwords) -> Vec<String> {
+    let asked = args.hash_arenas.map_or(0, std::num::NonZero::get);
+    warnings(asked, cores(), passwords, memory_kib())
 }
 
 fn warnings(

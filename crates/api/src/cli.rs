@@ -2,6 +2,7 @@
 
 mod audit;
 mod clients;
+mod config;
 mod healthcheck;
 mod import;
 mod keys;
@@ -44,6 +45,9 @@ struct Cli {
 enum Command {
     /// Serve HTTP (what happens without a command, too).
     Serve(Box<ServeArgs>),
+    /// Check settings without serving.
+    #[command(subcommand)]
+    Config(config::Command),
     /// Bring the database's schema up to date, and tell what was done.
     Migrate(DatabaseArgs),
     /// Make, show, change and import users.
@@ -112,6 +116,7 @@ fn start(cli: Cli) -> Result<(), Failure> {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => server::serve(&args),
+        Command::Config(command) => config::run(&command),
         Command::Migrate(args) => migrate(&args),
         Command::Users(command) => users::run(command),
         Command::Keys(command) => keys::run(command),

@@ -22,5 +22,6 @@ pub mod request_log;
 pub mod routes;
 pub mod secret;
 pub mod server;
+pub mod settings;
 pub mod state;
 pub mod telemetry;

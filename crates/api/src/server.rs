@@ -4,7 +4,6 @@ use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,21 +14,17 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App, HttpServer, rt, web};
-use passgate_auth::flows::{
-    Guessing, InvalidSchedule, KeySchedule, Lifetimes, SigningKeys, Tokens,
-};
-use passgate_auth::jwt::{Audience, Issuer, IssuerId, SharedSecret, Signer, Ttl, Verifier};
-use passgate_auth::password::{BreachedPasswords, Passwords, Pepper, Policy};
+use passgate_auth::flows::{Guessing, SigningKeys, Tokens};
+use passgate_auth::jwt::{Audience, Issuer, IssuerId, Signer, Verifier};
 use passgate_auth::refresh::RefreshTokens;
 use passgate_auth::seal::SealingKeys;
 use passgate_domain::ports::{AuditStore, GuessStore, SessionStore, SigningKeyStore, StoreError};
 use passgate_domain::token::TokenClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
-use secrecy::SecretString;
 
 use crate::capacity;
-use crate::config::{PasswordArgs, PublicationArgs, ServeArgs, is_given};
+use crate::config::ServeArgs;
 use crate::database::{Database, Migrate};
 use crate::failure::Failure;
 use crate::keeper;
@@ -38,6 +33,7 @@ use crate::metrics::{Metrics, Parts};
 use crate::request_log::observe;
 use crate::routes;
 use crate::secret;
+use crate::settings::{Settings, Signing};
 use crate::state::AppState;
 use crate::telemetry;
 
@@ -46,10 +42,6 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an idle connection is kept for its client's next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-
-/// How long events may be kept: long enough to look into what happened yesterday, and an end.
-const AUDIT_RETENTION: RangeInclusive<Duration> =
-    Duration::from_hours(24)..=Duration::from_hours(10 * 366 * 24);
 
 /// How many verified tokens are remembered: a kilobyte each, of whoever is about just now.
 const VERIFIED_TOKENS: usize = 10_000;
@@ -249,34 +241,20 @@ pub fn build_state(
     address: SocketAddr,
 ) -> Result<AppState, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let url = args
-        .issuer
-        .clone()
-        .unwrap_or_else(|| format!("http://{address}"));
-    if !["http://", "https://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme))
-    {
-        return Err(Failure::new(
-            "--issuer is the URL that clients know this server by, such as https://id.example.com",
-        ));
-    }
-    let iss = IssuerId::parse(&url)
-        .map_err(|error| Failure::new(format!("--issuer cannot be used: {error}")))?;
-    let audience = Audience::parse(args.audience.as_deref().unwrap_or(&url))
-        .map_err(|error| Failure::new(format!("--audience cannot be used: {error}")))?;
-    let ttl = Ttl::try_new(args.access_token_ttl)
-        .map_err(|error| Failure::new(format!("--access-token-ttl cannot be used: {error}")))?;
+    let Settings {
+        issuer,
+        audience,
+        ttl,
+        lifetimes,
+        signing,
+        passwords,
+        policy,
+    } = Settings::check(args, address)?;
     let sealing = Arc::new(sealing.into());
     let refresh = refresh_tokens(&sealing)?;
     let guessing = Arc::new(guessing(args, &sealing)?);
-    let (signer, verifier, keys) = signer(args, &store, sealing, &clock, &iss, &audience)?;
-    let issuer = Issuer::new(iss, signer, ttl, Arc::clone(&clock));
-    if !AUDIT_RETENTION.contains(&args.audit_retention) {
-        return Err(Failure::new("--audit-retention is from 1d to 10y"));
-    }
-    let lifetimes = lifetimes(args)?;
-    let passwords = passwords(&args.passwords)?;
+    let (signer, verifier, keys) = signer(signing, &store, sealing, &clock, &issuer, &audience)?;
+    let issuer = Issuer::new(issuer, signer, ttl, Arc::clone(&clock));
     Ok(AppState {
         live: LiveSessions::default(),
         metrics: Metrics::new(Parts {
@@ -288,7 +266,7 @@ pub fn build_state(
         guessing,
         store,
         passwords,
-        policy: policy(&args.passwords)?,
+        policy,
         tokens: Tokens::new(issuer, audience, refresh, lifetimes, Arc::clone(&clock)),
         verifier,
         keys,
@@ -298,16 +276,6 @@ pub fn build_state(
         trusted_proxies: args.trusted_proxy.clone(),
         clock,
     })
-}
-
-fn lifetimes(args: &ServeArgs) -> Result<Lifetimes, Failure> {
-    Lifetimes::try_new(args.session_idle, args.session_lifetime, args.refresh_grace).map_err(
-        |error| {
-            Failure::new(format!(
-                "--session-idle, --session-lifetime and --refresh-grace cannot be used: {error}"
-            ))
-        },
-    )
 }
 
 fn guessing(args: &ServeArgs, sealing: &SealingKeys) -> Result<Guessing, Failure> {
@@ -326,25 +294,8 @@ fn refresh_tokens(sealing: &SealingKeys) -> Result<RefreshTokens, Failure> {
     Ok(tokens)
 }
 
-/// When keys follow each other, by these settings.
-///
-/// # Errors
-/// A [`Failure`] that names the setting that is wrong.
-pub fn key_schedule(
-    publication: &PublicationArgs,
-    rotation: Option<Duration>,
-) -> Result<KeySchedule, Failure> {
-    KeySchedule::try_new(publication.jwks_max_age, rotation).map_err(|error| {
-        let flag = match error {
-            InvalidSchedule::MaxAge => "--jwks-max-age",
-            InvalidSchedule::Rotation => "--key-rotation",
-        };
-        Failure::new(format!("{flag} cannot be used: {error}"))
-    })
-}
-
 fn signer(
-    args: &ServeArgs,
+    signing: Signing,
     store: &PgStore,
     sealing: Arc<SealingKeys>,
     clock: &Arc<dyn Clock>,
@@ -352,74 +303,24 @@ fn signer(
     audience: &Audience,
 ) -> Result<(Signer, Verifier<TokenClaims>, Option<SigningKeys>), Failure> {
     let (issuer, audience) = (issuer.clone(), audience.clone());
-    let schedule = key_schedule(&args.publication, args.key_rotation.0)?;
-    if let Some(algorithm) = args.jwt_algorithm.asymmetric() {
-        let keys = SigningKeys::open(store, sealing, algorithm, schedule, Arc::clone(clock))?;
-        let verifier = Verifier::builder(issuer, audience, keys.ring().clone())
-            .cache(VERIFIED_TOKENS)
-            .build();
-        return Ok((keys.ring().clone().into(), verifier, Some(keys)));
+    match signing {
+        Signing::Keys {
+            algorithm,
+            schedule,
+        } => {
+            let keys = SigningKeys::open(store, sealing, algorithm, schedule, Arc::clone(clock))?;
+            let verifier = Verifier::builder(issuer, audience, keys.ring().clone())
+                .cache(VERIFIED_TOKENS)
+                .build();
+            Ok((keys.ring().clone().into(), verifier, Some(keys)))
+        }
+        Signing::Secret(secret) => {
+            let verifier = Verifier::builder(issuer, audience, secret.clone())
+                .cache(VERIFIED_TOKENS)
+                .build();
+            Ok((secret.into(), verifier, None))
+        }
     }
-    let secret = shared_secret(args)?;
-    let verifier = Verifier::builder(issuer, audience, secret.clone())
-        .cache(VERIFIED_TOKENS)
-        .build();
-    Ok((secret.into(), verifier, None))
-}
-
-fn shared_secret(args: &ServeArgs) -> Result<SharedSecret, Failure> {
-    let secret = args.jwt_secret.as_ref().filter(|secret| is_given(secret)).ok_or_else(|| {
-        Failure::new(
-            "HS256 needs PASSGATE_JWT_SECRET: the secret of at least 32 bytes that the verifying \
-             service has",
-        )
-    })?;
-    SharedSecret::parse(secret)
-        .map_err(|error| Failure::new(format!("PASSGATE_JWT_SECRET cannot be used: {error}")))
-}
-
-/// The password hasher of these settings.
-///
-/// # Errors
-/// A [`Failure`] that names the setting that is wrong.
-pub fn passwords(args: &PasswordArgs) -> Result<Passwords, Failure> {
-    let arenas = args.hash_arenas.map_or_else(cores, NonZeroUsize::get);
-    let mut builder = Passwords::builder()
-        .cost(args.argon2)
-        .arenas(arenas)
-        .backend(args.hash_backend.into());
-    if let Some(secret) = args.pepper.as_ref().filter(|secret| is_given(secret)) {
-        builder = builder.pepper(pepper("PASSGATE_PEPPER", secret)?);
-    }
-    for secret in args
-        .previous_pepper
-        .iter()
-        .filter(|secret| is_given(secret))
-    {
-        builder = builder.previous_pepper(pepper("PASSGATE_PREVIOUS_PEPPER", secret)?);
-    }
-    builder
-        .build()
-        .map_err(|error| Failure::new(format!("--argon2 or --hash-arenas: {error}")))
-}
-
-fn pepper(variable: &str, secret: &SecretString) -> Result<Pepper, Failure> {
-    Pepper::from_secret(secret)
-        .map_err(|error| Failure::new(format!("{variable} cannot be used: {error}")))
-}
-
-/// The password policy of these settings.
-///
-/// # Errors
-/// A [`Failure`] that says what is wrong with the file of breached passwords.
-pub fn policy(args: &PasswordArgs) -> Result<Policy, Failure> {
-    let open = |path| BreachedPasswords::open(path).map(Arc::new);
-    let breached = args.breached_passwords.as_ref().map(open).transpose();
-    Ok(Policy {
-        min_chars: usize::from(args.password_min_length),
-        breached: breached
-            .map_err(|error| Failure::new(format!("--breached-passwords: {error}")))?,
-    })
 }
 
 /// Starts the server on a bound listener, and beside it what follows the signing keys and the

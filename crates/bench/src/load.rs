@@ -23,11 +23,11 @@ pub(crate) enum Script {
 }
 
 impl Script {
-    fn source(self) -> (&'static str, &'static str) {
+    fn source(self) -> &'static str {
         match self {
-            Self::Replay => ("replay", include_str!("../wrk/replay.lua")),
-            Self::Refresh => ("refresh", include_str!("../wrk/refresh.lua")),
-            Self::Flood => ("flood", include_str!("../wrk/flood.lua")),
+            Self::Replay => include_str!("../wrk/replay.lua"),
+            Self::Refresh => include_str!("../wrk/refresh.lua"),
+            Self::Flood => include_str!("../wrk/flood.lua"),
         }
     }
 }
@@ -110,8 +110,9 @@ impl Load<'_> {
 
     /// Begins.
     pub(crate) fn start(&self, folder: &Path, name: &str) -> Fallible<Running> {
-        let (script_name, source) = self.script.source();
-        let script = folder.join(format!("{script_name}.lua"));
+        // A file of its own: another load may be reading the same script.
+        let script = folder.join(format!("{name}.lua"));
+        let source = self.script.source();
         let report = include_str!("../wrk/report.lua");
         fs::write(&script, format!("{report}\n{source}"))?;
         let templates = folder.join(format!("{name}.templates"));

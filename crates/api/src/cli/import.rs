@@ -16,7 +16,7 @@ use self::read::Line;
 use super::{act, output, with_database};
 use crate::config::{DatabaseArgs, PasswordArgs};
 use crate::failure::Failure;
-use crate::server;
+use crate::settings;
 
 /// How many bad lines are told at most: the first hundred explain the others.
 const MAX_TOLD: usize = 100;
@@ -42,7 +42,7 @@ struct BadLine {
 }
 
 pub(super) fn run(args: &ImportArgs) -> Result<(), Failure> {
-    let passwords = server::passwords(&args.passwords)?;
+    let passwords = settings::passwords(&args.passwords)?;
     let file = args.file.display().to_string();
     let content = read::file(&args.file)?;
     if !content.ignored.is_empty() {

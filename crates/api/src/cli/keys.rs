@@ -13,7 +13,7 @@ use crate::config::{DatabaseArgs, JwtAlgorithm, PublicationArgs, SecretArgs};
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::handlers::admin::keys::KeyBody;
-use crate::{secret, server};
+use crate::{secret, settings};
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -144,7 +144,7 @@ fn seconds(time: OffsetDateTime) -> Result<String, Failure> {
 }
 
 fn rotate(args: &RotateArgs) -> Result<(), Failure> {
-    let schedule = server::key_schedule(&args.publication, None)?;
+    let schedule = settings::key_schedule(&args.publication, None)?;
     if args.jwt_algorithm == Some(JwtAlgorithm::Hs256) {
         return Err(Failure::new(
             "HS256 signs with a shared secret and has no keys: exchange PASSGATE_JWT_SECRET here \

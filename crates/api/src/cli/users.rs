@@ -12,7 +12,7 @@ use super::{act, import, output, prompt, with_database};
 use crate::config::{DatabaseArgs, PasswordArgs};
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::server;
+use crate::settings;
 
 /// What can be done with users.
 #[derive(Debug, Subcommand)]
@@ -143,8 +143,8 @@ fn add(args: AddArgs) -> Result<(), Failure> {
         .transpose()?;
     let mut roles = args.roles;
     roles.extend(args.admin.then(Role::admin));
-    let passwords = server::passwords(&args.passwords)?;
-    let policy = server::policy(&args.passwords)?;
+    let passwords = settings::passwords(&args.passwords)?;
+    let policy = settings::policy(&args.passwords)?;
     let password = prompt::new_password(args.password_stdin)?;
     let owner = Personal {
         username: Some(&username),
@@ -193,8 +193,8 @@ fn set_status(args: &NameArgs, enable: bool) -> Result<(), Failure> {
 }
 
 fn set_password(args: &SetPasswordArgs) -> Result<(), Failure> {
-    let passwords = server::passwords(&args.passwords)?;
-    let policy = server::policy(&args.passwords)?;
+    let passwords = settings::passwords(&args.passwords)?;
+    let policy = settings::policy(&args.passwords)?;
     let password = prompt::new_password(args.password_stdin)?;
     let user = with_database(&args.database, |database| {
         let user = find(database, &args.username)?;

@@ -16,6 +16,7 @@ mod client_tokens;
 mod clients;
 mod clients_admin;
 mod command_line;
+mod configuration;
 mod cors;
 mod crashes;
 mod errors_of_users;
