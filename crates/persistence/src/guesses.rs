@@ -142,7 +142,7 @@ impl GuessStore for PgStore {
             );
             Ok(Prepared::<Look, _>::with(values).get_result(connection)?)
         })?;
-        row.into_prospect(address)
+        row.into_prospect(guess.username, address)
     }
 
     fn count_guess(
