@@ -99,14 +99,17 @@ fn the_plain_library_accepts_our_hashes_and_we_accept_its() {
 #[test]
 fn weaker_and_older_hashes_want_an_upgrade() {
     use argon2::{Algorithm, Params, Version};
-    let made = |algorithm, version, m, t| {
-        let params = Params::new(m, t, 1, None).unwrap();
+    let sized = |algorithm, version, m, t, tag| {
+        let params = Params::new(m, t, 1, tag).unwrap();
         let hash: phc::PasswordHash = Argon2::new(algorithm, version, params)
             .hash_password(b"pw")
             .unwrap();
         check(&hash.to_string(), "pw")
     };
+    let made = |algorithm, version, m, t| sized(algorithm, version, m, t, None);
     let (id, v19) = (Algorithm::Argon2id, Version::V0x13);
+    assert_eq!(sized(id, v19, 64, 1, Some(31)), UPGRADE);
+    assert_eq!(sized(id, v19, 64, 1, Some(33)), MATCH);
     assert_eq!(made(id, v19, 64, 1), MATCH);
     assert_eq!(made(id, v19, 128, 2), MATCH);
     assert_eq!(made(id, v19, 32, 4), UPGRADE);
@@ -264,6 +267,46 @@ fn there_are_never_more_arenas_than_cores() {
 }
 
 #[test]
+fn who_asks_most_gives_way_to_another_caller() {
+    let passwords = Passwords::builder()
+        .cost(Cost::try_new(8, 1, 1).unwrap())
+        .arenas(1)
+        .queue(2, Duration::from_mins(1))
+        .build()
+        .unwrap();
+    let slow = PasswordHash::new(
+        "$argon2id$v=19$m=131072,t=10,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAA",
+    );
+    let from = |last| passwords.for_caller(&Caller::new().address([192, 0, 2, last].into()));
+    let (many, one) = (from(1), from(2));
+    let text = password("pw");
+    let held = many.check(&text, Some(&slow));
+    while passwords.at_work() == 0 {
+        thread::yield_now();
+    }
+    let (second, third) = (many.check(&text, None), many.check(&text, None));
+    assert_eq!((passwords.at_work(), passwords.waiting()), (1, 2));
+    let other = one.check(&text, None);
+    assert!(matches!(block_on(third), Err(PasswordError::Busy { .. })));
+    for served in [held, second, other] {
+        assert_eq!(block_on(served), Ok(Check::Mismatch));
+    }
+}
+
+#[test]
+fn figures_are_those_of_the_settings_and_of_the_work() {
+    let passwords = passwords();
+    assert_eq!(passwords.cost(), Cost::try_new(64, 1, 1).unwrap());
+    assert_eq!((passwords.waiting(), passwords.dropped()), (0, 0));
+    passwords.hash_blocking(&password("correct horse")).unwrap();
+    assert!(passwords.usual() > Duration::ZERO);
+}
+
+#[test]
 fn debug_shows_the_cost_and_no_hash() {
-    assert!(!format!("{:?}", passwords()).contains("argon2id$"));
+    let shown = format!("{:?}", passwords());
+    assert!(
+        shown.contains("memory_kib: 64") && !shown.contains("argon2id$"),
+        "{shown}"
+    );
 }
