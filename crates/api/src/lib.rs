@@ -22,4 +22,5 @@ pub mod routes;
 pub mod secret;
 pub mod server;
 pub mod state;
+mod stopping;
 pub mod telemetry;

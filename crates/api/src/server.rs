@@ -1,19 +1,16 @@
 //! From settings to a running server. Production and tests take the same way.
 
-use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App, HttpServer, rt, web};
 use passgate_auth::flows::{InvalidSchedule, KeySchedule, Lifetimes, SigningKeys, Tokens};
 use passgate_auth::jwt::{Audience, Issuer, IssuerId, SharedSecret, Signer, Ttl, Verifier};
@@ -37,6 +34,7 @@ use crate::request_log::observe;
 use crate::routes;
 use crate::secret;
 use crate::state::AppState;
+use crate::stopping::{self, Signals};
 use crate::telemetry;
 
 /// How long the header of a request may take to arrive.
@@ -87,64 +85,17 @@ fn serve_on(args: &ServeArgs, database: &Database, listener: TcpListener) -> Res
         address,
     )?);
     capacity::tell(&args.passwords, &state.passwords);
-    let tidied = state.clone().into_inner();
+    let shared = state.clone().into_inner();
     let workers = args.workers.map_or_else(cores, usize::from);
     rt::System::new().block_on(async {
         // Before anybody is told that we listen, and may tell us to stop.
         let signals = Signals::listen()?;
         let server = run(listener, state, workers, args.shutdown_timeout)?;
-        rt::spawn(tidy(Arc::clone(&tidied)));
+        rt::spawn(tidy(Arc::clone(&shared)));
         announce(address)?;
-        until_stopped(server, signals).await
+        stopping::until_stopped(server, signals, &shared, args.drain_delay).await
     })?;
     Ok(())
-}
-
-/// The signals by which an operator stops us.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.terminate.poll_recv(context).is_ready() {
-            return Poll::Ready(());
-        }
-        self.interrupt.poll_recv(context).map(drop)
-    }
-}
-
-/// Serves until the first signal, then finishes what is under way; does not wait for that any
-/// more after the second.
-async fn until_stopped(server: Server, mut signals: Signals) -> io::Result<()> {
-    let handle = server.handle();
-    let mut server = pin!(server);
-    let mut stopping = false;
-    poll_fn(|context| {
-        loop {
-            if let Poll::Ready(outcome) = server.as_mut().poll(context) {
-                return Poll::Ready(outcome);
-            }
-            ready!(signals.poll(context));
-            if stopping {
-                tracing::warn!("stopped without waiting for what was under way");
-                return Poll::Ready(Ok(()));
-            }
-            tracing::info!("stopping");
-            stopping = true;
-            // The command is sent at once; what it returns only waits.
-            drop(handle.stop(true));
-        }
-    })
-    .await
 }
 
 /// How often what is over is looked for.
@@ -279,6 +230,7 @@ pub fn build_state(
         registration: args.registration,
         audit_retention: args.audit_retention,
         trusted_proxies: args.trusted_proxy.clone(),
+        draining: AtomicBool::new(false),
         clock,
     })
 }
