@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::{rt, web};
+use actix_web::rt;
 use passgate_auth::flows::{Followed, SigningKeysError};
 
+use crate::blocking;
 use crate::request_log::chain;
 use crate::state::AppState;
 
@@ -27,14 +28,18 @@ pub async fn keep(state: Arc<AppState>) {
     loop {
         rt::time::sleep(pause).await;
         let state = Arc::clone(&state);
-        let look = web::block(move || {
-            let outcome = state.keys.as_ref()?.follow(&state.store);
-            Some((outcome, state.tokens.ready().is_ok()))
+        let looking = Arc::clone(&state);
+        let look = blocking::patiently(blocking::ANSWER, move || {
+            let keys = looking.keys.as_ref()?;
+            Some(keys.follow(&looking.store))
         });
-        if let Ok(Some((outcome, signs))) = look.await {
-            pause = if outcome.is_ok() { every } else { RETRY };
-            told.tell(&outcome, signs);
-        }
+        let outcome = match look.await {
+            Some(Ok(Some(outcome))) => outcome,
+            Some(Ok(None) | Err(_)) => continue,
+            None => Err(blocking::given_up().into()),
+        };
+        pause = if outcome.is_ok() { every } else { RETRY };
+        told.tell(&outcome, state.tokens.ready().is_ok());
     }
 }
 

@@ -23,6 +23,7 @@ use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
 use secrecy::SecretString;
 
+use crate::blocking;
 use crate::capacity;
 use crate::config::{PasswordArgs, PublicationArgs, ServeArgs, is_given};
 use crate::database::{Database, Migrate};
@@ -114,14 +115,15 @@ async fn tidy(state: Arc<AppState>) {
     loop {
         turns.tick().await;
         let state = Arc::clone(&state);
-        let removed = web::block(move || remove_what_is_over(&state)).await;
+        let removed = blocking::patiently(TIDYING, move || remove_what_is_over(&state)).await;
         match removed {
-            Ok(Ok((0, 0))) | Err(_) => {}
-            Ok(Ok((sessions, events))) => {
+            Some(Ok(Ok((0, 0))) | Err(_)) => {}
+            Some(Ok(Ok((sessions, events)))) => {
                 tracing::info!(sessions, events, "removed what was over");
             }
             // The next turn comes.
-            Ok(Err(error)) => tracing::warn!(%error, "what is over was not removed"),
+            Some(Ok(Err(error))) => tracing::warn!(%error, "what is over was not removed"),
+            None => tracing::warn!("what is over was not removed: the database hangs"),
         }
     }
 }

@@ -16,6 +16,17 @@ pub(crate) enum PgError {
 }
 
 impl PgError {
+    /// Whether the server takes no writes.
+    pub(crate) fn is_of_read_only_server(&self) -> bool {
+        matches!(
+            self,
+            Self::Diesel(DieselError::DatabaseError(
+                DatabaseErrorKind::ReadOnlyTransaction,
+                _
+            ))
+        )
+    }
+
     /// Whether the connection is of no more use.
     pub(crate) fn is_of_connection(&self) -> bool {
         match self {

@@ -11,9 +11,12 @@ mod audit;
 mod clients;
 mod dsn;
 mod error;
+mod generation;
 mod import;
 mod keys;
+mod manager;
 mod open;
+mod patience;
 mod pool;
 mod rows;
 mod schema;
@@ -24,6 +27,7 @@ pub mod testing;
 mod users;
 
 pub use open::OpenError;
+pub use patience::Patience;
 pub use pool::{Connections, PgStore, PoolSettings};
 
 // Linked, not called: see Cargo.toml.

@@ -12,6 +12,9 @@ use crate::error::ApiError;
 use crate::request_log::Problem;
 use crate::state::AppState;
 
+/// How long the database may take to answer: a log-in asks it twice, within [`blocking::ANSWER`].
+const LOOK: Duration = Duration::from_secs(1);
+
 /// That all is well.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
@@ -31,7 +34,7 @@ pub async fn live() -> web::Json<Health> {
     web::Json(Health { status: "ok" })
 }
 
-/// Answers well as long as log-ins can succeed and the server goes on: the database answers, there is
+/// Answers well as long as log-ins can succeed and the server goes on: the database takes writes, there is
 /// a key to sign with, and nobody has asked for the end.
 ///
 /// # Errors
@@ -54,7 +57,7 @@ pub async fn ready(state: web::Data<AppState>) -> Result<web::Json<Health>, ApiE
             cause: None,
         });
     }
-    blocking::run::<_, ApiError, _>(move || {
+    blocking::within::<_, ApiError, _>(LOOK, move || {
         state.store.ping()?;
         Ok(state.tokens.ready()?)
     })
