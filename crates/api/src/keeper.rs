@@ -2,7 +2,7 @@
 //! an operator, did with them, and does what is due.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::rt;
 use passgate_auth::flows::{Followed, SigningKeysError};
@@ -26,7 +26,7 @@ pub async fn keep(state: Arc<AppState>) {
     let mut told = Told::default();
     let mut pause = every;
     loop {
-        rt::time::sleep(pause).await;
+        wait(&state, pause).await;
         let state = Arc::clone(&state);
         let looking = Arc::clone(&state);
         let look = blocking::patiently(blocking::ANSWER, move || {
@@ -40,6 +40,19 @@ pub async fn keep(state: Arc<AppState>) {
         };
         pause = if outcome.is_ok() { every } else { RETRY };
         told.tell(&outcome, state.tokens.ready().is_ok());
+    }
+}
+
+/// Waits for the next look. Where nothing is signed that is soon, whatever the reason: a clock that was
+/// stepped makes old of what was read a moment ago.
+async fn wait(state: &AppState, pause: Duration) {
+    let begun = Instant::now();
+    loop {
+        let rest = pause.saturating_sub(begun.elapsed());
+        rt::time::sleep(rest.min(RETRY)).await;
+        if rest <= RETRY || state.tokens.ready().is_err() {
+            return;
+        }
     }
 }
 

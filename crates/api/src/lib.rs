@@ -8,6 +8,7 @@ pub mod capacity;
 pub mod cli;
 pub mod config;
 pub mod database;
+mod descriptors;
 pub mod error;
 pub mod extract;
 pub mod failure;

@@ -27,6 +27,7 @@ use crate::blocking;
 use crate::capacity;
 use crate::config::{PasswordArgs, PublicationArgs, ServeArgs, is_given};
 use crate::database::{Database, Migrate};
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::keeper;
 use crate::live::LiveSessions;
@@ -355,6 +356,11 @@ pub fn run(
     shutdown_timeout: Duration,
 ) -> io::Result<Server> {
     rt::spawn(keeper::keep(state.clone().into_inner()));
+    let most = descriptors::connections_a_worker(
+        descriptors::raise(),
+        workers,
+        state.store.most_connections(),
+    );
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -362,6 +368,7 @@ pub fn run(
             .wrap(from_fn(observe))
     })
     .workers(workers)
+    .max_connections(most)
     .client_request_timeout(HEADER_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
     // Who closes the connection is not worked for any longer: no hash, no query.

@@ -5,7 +5,7 @@
 //! is set aside and another opens connections of its own: to the server that took over, or to this
 //! one once it is well. What was set aside goes when the last of its statements returns.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -91,6 +91,8 @@ pub(crate) struct Generations {
     settings: PoolSettings,
     /// Whether a connection is made to the one of several servers that takes writes.
     has_choice: bool,
+    /// Whether the disk was full, and was not seen to have room since.
+    lacks_room: AtomicBool,
     current: RwLock<Arc<Generation>>,
     set_aside: Mutex<Vec<Weak<Generation>>>,
 }
@@ -101,6 +103,7 @@ impl Generations {
         Self {
             current: RwLock::new(Generation::new(&url, settings)),
             set_aside: Mutex::default(),
+            lacks_room: AtomicBool::new(false),
             has_choice: url.expose_secret().contains("target_session_attrs"),
             url,
             settings,
@@ -118,6 +121,19 @@ impl Generations {
             open: state.connections,
             idle: state.idle_connections,
         }
+    }
+
+    pub(crate) fn most_connections(&self) -> usize {
+        let size = usize::try_from(self.settings.size).unwrap_or(usize::MAX);
+        size.saturating_mul(1 + SET_ASIDE)
+    }
+
+    pub(crate) fn may_lack_room(&self) -> bool {
+        self.lacks_room.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_room(&self) {
+        self.lacks_room.store(false, Ordering::Relaxed);
     }
 
     /// Does one piece of work on one connection.
@@ -140,6 +156,9 @@ impl Generations {
             // Another server may take writes; where there is none, the same connection is as good.
             pooled.is_broken |=
                 error.is_of_connection() || (self.has_choice && error.is_of_read_only_server());
+            if error.is_of_full_disk() {
+                self.lacks_room.store(true, Ordering::Relaxed);
+            }
         }
         generation.moves.note();
         result

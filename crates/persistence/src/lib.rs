@@ -18,6 +18,7 @@ mod manager;
 mod open;
 mod patience;
 mod pool;
+mod readiness;
 mod rows;
 mod schema;
 mod sessions;

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use std::thread::sleep;
 
-    const LONG: Duration = Duration::from_secs(3600);
+    const LONG: Duration = Duration::from_hours(1);
     const MOMENT: Duration = Duration::from_millis(2);
 
     #[test]

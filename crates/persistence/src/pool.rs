@@ -3,8 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use diesel::sql_types::Bool;
-use diesel::{PgConnection, QueryableByName, RunQueryDsl};
+use diesel::PgConnection;
 use passgate_domain::ports::StoreError;
 use secrecy::SecretString;
 
@@ -57,16 +56,10 @@ pub struct Connections {
     pub idle: u32,
 }
 
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    answer: bool,
-}
-
 /// The stores, on a pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct PgStore {
-    generations: Arc<Generations>,
+    pub(crate) generations: Arc<Generations>,
     withdrawals: Arc<AtomicU64>,
 }
 
@@ -84,24 +77,6 @@ impl PgStore {
         })
     }
 
-    /// Asks the database whether it takes writes, for a readiness check.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it does not, or does not answer.
-    pub fn ping(&self) -> Result<(), StoreError> {
-        self.read(|connection| {
-            let Answer { answer: reads_only } = diesel::sql_query(
-                "SELECT current_setting('transaction_read_only') = 'on' AS answer",
-            )
-            .get_result(connection)?;
-            if reads_only {
-                let why = "the database takes no writes";
-                return Err(StoreError::Unavailable(why.into()).into());
-            }
-            Ok(())
-        })
-    }
-
     /// Whether the database has our migrations and no others.
     ///
     /// # Errors
@@ -113,6 +88,11 @@ impl PgStore {
     /// How many connections there are just now.
     pub fn connections(&self) -> Connections {
         self.generations.connections()
+    }
+
+    /// How many there may be at most, those of a server that hangs included.
+    pub fn most_connections(&self) -> usize {
+        self.generations.most_connections()
     }
 
     /// A number that is another whenever something that sessions or users were good for may have

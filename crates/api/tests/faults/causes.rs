@@ -1,5 +1,8 @@
 //! What happens to the database, and to the service itself.
 
+mod disk;
+mod failover;
+
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use crate::program::{Served, folder};
 use crate::proxy::Proxy;
 use crate::report::{Report, Row};
 use crate::scene::{Scene, service};
-use crate::turn;
+use crate::{clock, descriptors, replicas, turn};
 
 #[test]
 fn whatever_fails_answers_are_bounded_and_nothing_acknowledged_is_lost() {
@@ -32,7 +35,15 @@ fn whatever_fails_answers_are_bounded_and_nothing_acknowledged_is_lost() {
     report.add(service_killed(&mut scene, &cluster, folder.path()));
     scene.end();
     report.add(slow(&cluster, folder.path()));
-    drop(cluster);
+    report.add(replicas::at_once(&cluster, folder.path()));
+    report.add(descriptors::exhausted(&cluster, folder.path()));
+    report.extend(clock::stepped(&cluster, folder.path()));
+    cluster.end(Signal::SIGINT);
+    for cause in [failover::of_a_dead_primary, failover::of_a_hanging_primary] {
+        let folder = crate::program::folder();
+        report.extend(cause(folder.path()));
+    }
+    report.extend(disk::full(folder.path()));
     report.judge();
 }
 

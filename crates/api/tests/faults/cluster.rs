@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use passgate_local_postgres::{LocalPostgres, Places};
+use passgate_local_postgres::{Durability, LocalPostgres, Places, Programs};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::tools;
+
 /// Longer than anything takes that is not broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits until something is so.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -48,10 +49,14 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start(data_dir: &Path) -> Self {
-        Self {
+        let cluster = Self {
             data_dir: data_dir.to_owned(),
             server: start(data_dir),
-        }
+        };
+        // Nothing is flushed to the disk, which only a machine that crashes would show; but a process
+        // that is killed has written what it acknowledged.
+        cluster.run("ALTER SYSTEM SET synchronous_commit = on; SELECT pg_reload_conf()");
+        cluster
     }
 
     /// Starts it again, as an operator does.
@@ -101,18 +106,14 @@ impl Cluster {
     pub(crate) fn end(&self, signal: Signal) {
         let postmaster = self.postmaster();
         kill(postmaster, signal).unwrap();
-        until("the database has ended", || {
-            kill(postmaster, None) == Err(Errno::ESRCH)
-        });
+        until("the database has ended", || !is_alive(postmaster));
     }
 
     /// Kills all of its processes, with no warning to any.
     pub(crate) fn kill(&self) {
         let postmaster = self.postmaster();
         self.signal(Signal::SIGKILL);
-        until("the database is dead", || {
-            kill(postmaster, None) == Err(Errno::ESRCH)
-        });
+        until("the database is dead", || !is_alive(postmaster));
     }
 
     /// Sends a signal to each of its processes: the postmaster first, which begins no other then.
@@ -125,36 +126,49 @@ impl Cluster {
         }
     }
 
-    /// Whether there is room for its processes to write nothing more.
+    /// Whether its first process lives.
     pub(crate) fn is_running(&self) -> bool {
         let file = fs::read_to_string(self.data().join("postmaster.pid"));
         file.ok()
             .and_then(|file| file.lines().next()?.parse().ok())
-            .is_some_and(|pid| kill(Pid::from_raw(pid), None).is_ok())
+            .is_some_and(|pid| is_alive(Pid::from_raw(pid)))
     }
 }
 
 fn start(data_dir: &Path) -> LocalPostgres {
-    LocalPostgres::builder(data_dir).start().unwrap()
+    LocalPostgres::builder(data_dir)
+        .durability(Durability::Disposable)
+        .start()
+        .unwrap()
 }
 
-fn connect(url: &str) -> PgConnection {
+/// As who may write when nobody else may.
+pub(crate) fn connect(url: &str) -> PgConnection {
     let url = format!("{url}&options=-c%20default_transaction_read_only%3Doff");
     PgConnection::establish(&url).unwrap()
+}
+
+/// The state of a process and the number of its parent.
+fn stat(pid: Pid) -> Option<(char, i32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // `pid (name) state ppid`, and a name may hold anything.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut words = rest.split(' ');
+    Some((words.next()?.chars().next()?, words.next()?.parse().ok()?))
+}
+
+/// Who has ended and waits for its parent to look is dead.
+fn is_alive(pid: Pid) -> bool {
+    stat(pid).is_some_and(|(state, _)| state != 'Z')
 }
 
 /// The processes that a process has begun.
 fn children(parent: Pid) -> Vec<Pid> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            // `pid (name) state ppid`, and a name may hold anything.
-            let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-            rest.split(' ').nth(1) == Some(&parent.to_string())
-        })
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .map(Pid::from_raw)
+        .filter(|pid| stat(*pid).is_some_and(|(_, of)| of == parent.as_raw()))
         .collect()
 }
 
@@ -168,15 +182,24 @@ pub(crate) struct Standby {
 const STANDBY_PORT: u16 = 5433;
 
 impl Standby {
-    /// Returns when the primary waits for it with each commit.
-    pub(crate) fn of(primary: &Cluster, folder: &Path) -> Self {
+    /// Returns when the primary waits for it with each commit; `None` where there is no program to
+    /// make one with.
+    pub(crate) fn of(primary: &Cluster, folder: &Path) -> Option<Self> {
+        let installed = Places::system().search();
+        let version = installed.first()?.major();
+        let has_all = |programs: &&Programs| {
+            programs.major() == version && programs.bin().join("pg_basebackup").is_file()
+        };
+        let Some(programs) = installed.iter().find(has_all) else {
+            tools::skip("there is no standby: no pg_basebackup is beside postgres");
+            return None;
+        };
+        let bin = programs.bin();
         let owner = fs::metadata(primary.data()).unwrap();
         let (uid, gid) = (owner.uid(), owner.gid());
         let folder = folder.join("standby");
         fs::create_dir(&folder).unwrap();
         chown(&folder, Some(uid), Some(gid)).unwrap();
-        let installed = Places::system().search();
-        let bin = installed.first().unwrap().bin().to_owned();
         let data = folder.join("data");
         let program = |name: &str| {
             let mut command = Command::new(bin.join(name));
@@ -208,6 +231,11 @@ impl Standby {
                 "-c",
                 "listen_addresses=",
                 "-c",
+                // As many as its primary, at least.
+                "max_connections=300",
+                "-c",
+                "fsync=off",
+                "-c",
                 &format!("port={STANDBY_PORT}"),
                 "-c",
             ])
@@ -230,11 +258,11 @@ impl Standby {
             number_of(&mut connection, query) == 1
         });
         let (credentials, _) = primary.parts();
-        Self {
+        Some(Self {
             folder,
             server,
             credentials,
-        }
+        })
     }
 
     /// Both, for a client that takes the one that can be written to.
@@ -247,17 +275,20 @@ impl Standby {
         )
     }
 
-    pub(crate) fn connect(&self) -> PgConnection {
-        connect(&format!(
+    /// It alone.
+    pub(crate) fn url(&self) -> String {
+        format!(
             "postgresql://{}@/passgate?host={}&port={STANDBY_PORT}",
             self.credentials,
             self.folder.display()
-        ))
+        )
     }
 
     /// Makes it the primary, and returns when it is.
     pub(crate) fn promote(&self) {
-        self.connect().batch_execute("SELECT pg_promote()").unwrap();
+        connect(&self.url())
+            .batch_execute("SELECT pg_promote()")
+            .unwrap();
     }
 }
 

@@ -90,12 +90,17 @@ impl Ledger {
         self.with(|entries| entries.sessions.insert(session, Life::Unsure));
     }
 
-    /// How much was acknowledged.
-    pub(crate) fn acknowledged(&self) -> usize {
-        self.with(|entries| {
-            let done = |fate: &&Fate| **fate == Fate::Done;
-            entries.users.values().filter(done).count() + entries.sessions.len()
-        })
+    /// Both in one.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let mut both = Entries::default();
+        for ledger in [self, other] {
+            ledger.with(|entries| {
+                both.users.extend(entries.users.clone());
+                both.sessions.extend(entries.sessions.clone());
+                both.log_ins_unsure += entries.log_ins_unsure;
+            });
+        }
+        Self(Mutex::new(both))
     }
 
     /// Replays the log against the database while nobody asks for anything, and returns what is

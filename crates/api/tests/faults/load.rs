@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::client::{FORM, JSON, PASSWORD, Reply, compose};
 use crate::cluster::until;
 use crate::ledger::Ledger;
-pub(crate) use client::Held;
+pub(crate) use client::{Held, exchange};
 pub(crate) use tally::{Kind, Tally};
 
 /// Between two requests of a client: the load is steady, not the most that the machine can take.
@@ -33,6 +33,8 @@ pub(crate) struct Load {
     gate: RwLock<()>,
     pub(crate) ledger: Ledger,
     tally: Mutex<Tally>,
+    /// Whether somebody else may still believe what was ended.
+    has_copies: AtomicBool,
 }
 
 /// What came of a request.
@@ -58,6 +60,7 @@ impl Load {
             gate: RwLock::new(()),
             ledger: Ledger::default(),
             tally: Mutex::default(),
+            has_copies: AtomicBool::new(false),
         })
     }
 
@@ -83,6 +86,12 @@ impl Load {
         work()
     }
 
+    /// From now on nobody is asked at once about what was just ended: of several replicas another may
+    /// answer.
+    pub(crate) fn forgive_copies(&self) {
+        self.has_copies.store(true, Ordering::Relaxed);
+    }
+
     /// Does something of a client's; waits while there is rest.
     pub(crate) fn unless_at_rest(&self, work: impl FnOnce()) {
         let _asking = self.gate.read().unwrap();
@@ -101,6 +110,12 @@ impl Load {
     /// Begins to count anew, and returns what was counted.
     pub(crate) fn next_tally(&self) -> Tally {
         self.tally(std::mem::take)
+    }
+
+    /// The same of what clients ask for, where nobody looks whether it is ready.
+    pub(crate) fn wait_until_served(&self) -> Duration {
+        self.tally(Tally::leave_out_looks);
+        self.wait_until_well()
     }
 
     /// Waits until everything is answered well that is asked from now on, and returns how long that
@@ -135,9 +150,18 @@ impl Load {
         request: &[u8],
         expected: u16,
     ) -> Answer {
+        self.judge(kind, expected, || client::exchange(target, request))
+    }
+
+    /// The same of a request that is sent in another way.
+    pub(crate) fn judge(
+        &self,
+        kind: Kind,
+        expected: u16,
+        send: impl FnOnce() -> Option<Reply>,
+    ) -> Answer {
         let begun = Instant::now();
-        let reply = client::exchange(target, request);
-        let answer = match reply {
+        let answer = match send() {
             None => Answer::None,
             Some(reply) if reply.status == expected => Answer::Good(reply),
             Some(reply) if reply.status == 503 && is_a_problem(&reply) => Answer::Unavailable,

@@ -4,7 +4,6 @@
 //! The tests take turns: each measures how long answers take.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking"
 )]
@@ -13,15 +12,20 @@ mod causes;
 #[expect(dead_code, reason = "shared with the other tests, which use all of it")]
 #[path = "../api/client.rs"]
 mod client;
+mod clock;
 mod cluster;
+mod descriptors;
 mod ledger;
 mod load;
 #[expect(dead_code, reason = "shared with the other tests, which use all of it")]
 #[path = "../api/program.rs"]
 mod program;
 mod proxy;
+mod replicas;
 mod report;
+mod rollout;
 mod scene;
+mod soak;
 #[expect(dead_code, reason = "shared with the other tests, which use all of it")]
 #[path = "../api/tools.rs"]
 mod tools;

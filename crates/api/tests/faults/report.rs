@@ -1,5 +1,6 @@
 //! The table at the end.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -55,6 +56,11 @@ impl Report {
         self.0.push(row);
     }
 
+    /// The same, unless it was skipped.
+    pub(crate) fn extend(&mut self, row: Option<Row>) {
+        self.0.extend(row);
+    }
+
     /// Fails if anything is not as it should be.
     pub(crate) fn judge(self) {
         let faults: Vec<String> = self
@@ -84,13 +90,16 @@ impl Drop for Report {
                 longest,
                 ..
             } = &row.tally;
-            table += &format!(
-                "{:<44} {:>9.2} {good:>8} {unavailable:>8} {none:>8} {:>9.2} {:>5}\n",
+            // A text takes whatever is written.
+            writeln!(
+                table,
+                "{:<44} {:>9.2} {good:>8} {unavailable:>8} {none:>8} {:>9.2} {:>5}",
                 row.cause,
                 longest.as_secs_f64(),
                 row.recovery.as_secs_f64(),
                 row.lost.len()
-            );
+            )
+            .ok();
         }
         // Not by `println!`, which is shown for tests that fail only.
         drop(io::stderr().write_all(table.as_bytes()));

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -38,6 +39,10 @@ impl Held {
 
     pub(crate) fn access_token(&self) -> &str {
         &self.access_token
+    }
+
+    pub(crate) fn refresh_token(&self) -> &str {
+        &self.refresh_token
     }
 }
 
@@ -105,24 +110,14 @@ impl Client<'_> {
         load.refresh(held);
     }
 
-    /// Ends the oldest session. Whoever ended it finds it ended.
+    /// Ends the oldest session.
     fn revoke(&mut self) {
         if self.held.len() < 2 {
             return;
         }
         let held = self.held.remove(0);
-        let target = self.load.target();
-        let form = format!("token={}", held.refresh_token);
-        let request = compose(target, "POST", "/revoke", &[FORM], &form);
-        match self.load.ask(Kind::Revoke, target, &request, 200) {
-            Answer::Good(_) => {
-                self.load.ledger.revoked(held.session);
-                self.load.show(target, &held.access_token, Kind::Me, 401);
-            }
-            _ => self.load.ledger.perhaps_revoked(held.session),
-        }
+        self.load.revoke(&held);
     }
-
     fn guess(&self) {
         let Some(name) = &self.name else { return };
         let target = self.load.target();
@@ -143,11 +138,27 @@ impl Client<'_> {
 }
 
 impl Load {
-    fn show(&self, target: SocketAddr, token: &str, kind: Kind, expected: u16) {
+    pub(crate) fn show(&self, target: SocketAddr, token: &str, kind: Kind, expected: u16) {
         let bearer = format!("Bearer {token}");
         let headers = [("Authorization", bearer.as_str())];
         let request = compose(target, "GET", "/users/me", &headers, "");
         self.ask(kind, target, &request, expected);
+    }
+
+    /// Ends a session. Whoever ended it finds it ended.
+    pub(crate) fn revoke(&self, held: &Held) {
+        let target = self.target();
+        let form = format!("token={}", held.refresh_token);
+        let request = compose(target, "POST", "/revoke", &[FORM], &form);
+        match self.ask(Kind::Revoke, target, &request, 200) {
+            Answer::Good(_) => {
+                self.ledger.revoked(held.session);
+                if !self.has_copies.load(Ordering::Relaxed) {
+                    self.show(target, &held.access_token, Kind::Me, 401);
+                }
+            }
+            _ => self.ledger.perhaps_revoked(held.session),
+        }
     }
 
     /// Goes on with a session. Without an answer the same token is good next time.
@@ -167,7 +178,7 @@ impl Load {
 }
 
 /// Sends a request and reads the answer; `None` if there is none, or half of one.
-pub(super) fn exchange(target: SocketAddr, request: &[u8]) -> Option<Reply> {
+pub(crate) fn exchange(target: SocketAddr, request: &[u8]) -> Option<Reply> {
     let mut stream = TcpStream::connect_timeout(&target, PATIENCE).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     // Who refuses half-way has answered all the same.

@@ -41,6 +41,7 @@ pub(crate) struct Tally {
     pub(crate) longest: Duration,
     pub(crate) longest_kind: Option<Kind>,
     since: Option<Instant>,
+    without_looks: bool,
     /// How long after `since` the first good answer came to what was asked after it.
     good_after: BTreeMap<Kind, Duration>,
 }
@@ -68,6 +69,10 @@ impl Tally {
         }
     }
 
+    pub(super) fn leave_out_looks(&mut self) {
+        self.without_looks = true;
+    }
+
     pub(super) fn look_for_good_ones(&mut self, since: Instant) {
         self.since = Some(since);
         self.good_after.clear();
@@ -75,9 +80,11 @@ impl Tally {
 
     /// How long it took until each kind was answered well.
     pub(super) fn all_good_after(&self) -> Option<Duration> {
-        let times = ALL.map(|kind| self.good_after.get(&kind).copied());
-        times
-            .into_iter()
+        let looked_for =
+            |kind: &Kind| !self.without_looks || !matches!(kind, Kind::Ready | Kind::Keys);
+        ALL.iter()
+            .filter(|kind| looked_for(kind))
+            .map(|kind| self.good_after.get(kind).copied())
             .collect::<Option<Vec<_>>>()?
             .into_iter()
             .max()
