@@ -56,6 +56,19 @@ attack lines="100000":
 schemathesis examples="200":
     PASSGATE_TEST_EXAMPLES={{examples}} cargo test -p passgate-api --test api schemathesis
 
+# The fault matrix with causes of fifteen seconds, some of them thirty; a table at the end.
+faults seconds="15":
+    PASSGATE_TEST_FAULT_SECONDS={{seconds}} cargo test -p passgate-api --test faults whatever_fails
+
+# Replicas restarted in turn behind nginx and under load, so many times each; a table at the end.
+rollout times="20":
+    PASSGATE_TEST_ROLLOUTS={{times}} cargo test -p passgate-api --test faults replicas_are_restarted
+
+# Mixed load for so many minutes with a fault in each; a table at the end.
+soak minutes="20":
+    PASSGATE_TEST_SOAK_SECONDS=$(({{minutes}} * 60)) PASSGATE_TEST_SOAK_EVERY=60 \
+        cargo test -p passgate-api --test faults after_a_long_time
+
 # Fuzz for a while, e.g. `just fuzz jwks 300`: token, claims, jwks or stored_hash. Wants cargo-fuzz
 # and a C++ compiler; no nightly, since the code has no `unsafe` for a sanitizer to watch.
 fuzz target seconds:

@@ -370,7 +370,13 @@ pub struct ServeArgs {
     #[arg(long, env = "PASSGATE_NO_MIGRATE")]
     pub no_migrate: bool,
 
-    /// How long a shutdown waits for what is under way.
+    /// How long a shutdown goes on serving everything, while `/health/ready` tells balancers to send
+    /// no more: as long as they take to notice.
+    #[arg(long, env = "PASSGATE_DRAIN_DELAY", default_value = "0s", value_name = "TIME",
+          value_parser = humantime::parse_duration)]
+    pub drain_delay: Duration,
+
+    /// How long a shutdown then waits for what is under way.
     #[arg(long, env = "PASSGATE_SHUTDOWN_TIMEOUT", default_value = "30s", value_name = "TIME",
           value_parser = humantime::parse_duration)]
     pub shutdown_timeout: Duration,

@@ -2,11 +2,12 @@
 //! an operator, did with them, and does what is due.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use actix_web::{rt, web};
+use actix_web::rt;
 use passgate_auth::flows::{Followed, SigningKeysError};
 
+use crate::blocking;
 use crate::request_log::chain;
 use crate::state::AppState;
 
@@ -25,15 +26,32 @@ pub async fn keep(state: Arc<AppState>) {
     let mut told = Told::default();
     let mut pause = every;
     loop {
-        rt::time::sleep(pause).await;
+        wait(&state, pause).await;
         let state = Arc::clone(&state);
-        let look = web::block(move || {
-            let outcome = state.keys.as_ref()?.follow(&state.store);
-            Some((outcome, state.tokens.ready().is_ok()))
+        let looking = Arc::clone(&state);
+        let look = blocking::patiently(blocking::ANSWER, move || {
+            let keys = looking.keys.as_ref()?;
+            Some(keys.follow(&looking.store))
         });
-        if let Ok(Some((outcome, signs))) = look.await {
-            pause = if outcome.is_ok() { every } else { RETRY };
-            told.tell(&outcome, signs);
+        let outcome = match look.await {
+            Some(Ok(Some(outcome))) => outcome,
+            Some(Ok(None) | Err(_)) => continue,
+            None => Err(blocking::given_up().into()),
+        };
+        pause = if outcome.is_ok() { every } else { RETRY };
+        told.tell(&outcome, state.tokens.ready().is_ok());
+    }
+}
+
+/// Waits for the next look. Where nothing is signed that is soon, whatever the reason: a clock that was
+/// stepped makes old of what was read a moment ago.
+async fn wait(state: &AppState, pause: Duration) {
+    let begun = Instant::now();
+    loop {
+        let rest = pause.saturating_sub(begun.elapsed());
+        rt::time::sleep(rest.min(RETRY)).await;
+        if rest <= RETRY || state.tokens.ready().is_err() {
+            return;
         }
     }
 }

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_web::web;
 use passgate_domain::User;
 use passgate_domain::ports::SessionStore;
 use passgate_domain::session::SessionId;
@@ -20,6 +19,7 @@ use quick_cache::sync::Cache;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::blocking;
 use crate::state::AppState;
 
 /// How long a copy is believed. Shorter than anybody takes from the click that ends a session to
@@ -156,13 +156,13 @@ pub async fn renew(state: Arc<AppState>) {
             }
             let (withdrawals, at) = (state.store.withdrawals(), Instant::now());
             let asked = Arc::clone(&state);
-            let read = web::block(move || {
+            let read = blocking::patiently(blocking::ANSWER, move || {
                 let now = asked.clock.now();
                 let living = asked.store.find_session_users(&due, now);
                 living.map(|living| (due, living))
             });
             // Where there is no answer the copies grow old, and each request learns why itself.
-            if let Ok(Ok((due, living))) = read.await {
+            if let Some(Ok(Ok((due, living)))) = read.await {
                 live.renew(&due, living, withdrawals, at);
             }
         }

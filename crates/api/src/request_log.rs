@@ -1,11 +1,12 @@
 //! What happens around every request: its id, its line in the log, and the body of its error.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -128,6 +129,11 @@ pub async fn observe(
         headers.insert(REQUEST_ID, value);
     }
     protect(headers, is_page);
+    if is_draining(&response) {
+        // Kept connections would bring requests until the very end.
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
     let elapsed = started.elapsed();
     count(&response, elapsed);
     log_end(&span, response.status().as_u16(), elapsed);
@@ -155,6 +161,11 @@ fn protect(headers: &mut HeaderMap, is_page: bool) {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+}
+
+fn is_draining(response: &ServiceResponse<BoxBody>) -> bool {
+    let state = response.request().app_data::<web::Data<AppState>>();
+    state.is_some_and(|state| state.draining.load(Ordering::Relaxed))
 }
 
 fn count(response: &ServiceResponse<BoxBody>, elapsed: Duration) {

@@ -1,18 +1,15 @@
 //! From settings to a running server. Production and tests take the same way.
 
-use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App, HttpServer, rt, web};
 use passgate_auth::flows::{Guessing, SigningKeys, Tokens};
 use passgate_auth::jwt::{Audience, Issuer, IssuerId, Signer, Verifier};
@@ -23,9 +20,11 @@ use passgate_domain::token::TokenClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
 
+use crate::blocking;
 use crate::capacity;
 use crate::config::ServeArgs;
 use crate::database::{Database, Migrate};
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::keeper;
 use crate::live::{self, LiveSessions};
@@ -35,6 +34,7 @@ use crate::routes;
 use crate::secret;
 use crate::settings::{Settings, Signing};
 use crate::state::AppState;
+use crate::stopping::{self, Signals};
 use crate::telemetry;
 
 /// How long the header of a request may take to arrive.
@@ -81,62 +81,16 @@ fn serve_on(args: &ServeArgs, database: &Database, listener: TcpListener) -> Res
         address,
     )?);
     capacity::tell(&args.passwords, &state.passwords);
+    let shared = state.clone().into_inner();
     let workers = args.workers.map_or_else(cores, usize::from);
     rt::System::new().block_on(async {
         // Before anybody is told that we listen, and may tell us to stop.
         let signals = Signals::listen()?;
         let server = run(listener, state, workers, args.shutdown_timeout)?;
         announce(address)?;
-        until_stopped(server, signals).await
+        stopping::until_stopped(server, signals, &shared, args.drain_delay).await
     })?;
     Ok(())
-}
-
-/// The signals by which an operator stops us.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.terminate.poll_recv(context).is_ready() {
-            return Poll::Ready(());
-        }
-        self.interrupt.poll_recv(context).map(drop)
-    }
-}
-
-/// Serves until the first signal, then finishes what is under way; does not wait for that any
-/// more after the second.
-async fn until_stopped(server: Server, mut signals: Signals) -> io::Result<()> {
-    let handle = server.handle();
-    let mut server = pin!(server);
-    let mut stopping = false;
-    poll_fn(|context| {
-        loop {
-            if let Poll::Ready(outcome) = server.as_mut().poll(context) {
-                return Poll::Ready(outcome);
-            }
-            ready!(signals.poll(context));
-            if stopping {
-                tracing::warn!("stopped without waiting for what was under way");
-                return Poll::Ready(Ok(()));
-            }
-            tracing::info!("stopping");
-            stopping = true;
-            // The command is sent at once; what it returns only waits.
-            drop(handle.stop(true));
-        }
-    })
-    .await
 }
 
 /// How often what is over is looked for.
@@ -158,18 +112,19 @@ async fn tidy(state: Arc<AppState>) {
     loop {
         turns.tick().await;
         let state = Arc::clone(&state);
-        let removed = web::block(move || {
+        let removed = blocking::patiently(TIDYING, move || {
             state.metrics.estimated(state.store.estimates()?);
             remove_what_is_over(&state)
         })
         .await;
         match removed {
-            Ok(Ok((0, 0, 0))) | Err(_) => {}
-            Ok(Ok((sessions, events, guesses))) => {
+            Some(Ok(Ok((0, 0, 0))) | Err(_)) => {}
+            Some(Ok(Ok((sessions, events, guesses)))) => {
                 tracing::info!(sessions, events, guesses, "removed what was over");
             }
             // The next turn comes.
-            Ok(Err(error)) => tracing::warn!(%error, "what is over was not removed"),
+            Some(Ok(Err(error))) => tracing::warn!(%error, "what is over was not removed"),
+            None => tracing::warn!("what is over was not removed: the database hangs"),
         }
     }
 }
@@ -274,6 +229,7 @@ pub fn build_state(
         audit_retention: args.audit_retention,
         allowed_origins: args.allowed_origin.clone(),
         trusted_proxies: args.trusted_proxy.clone(),
+        draining: AtomicBool::new(false),
         clock,
     })
 }
@@ -337,6 +293,11 @@ pub fn run(
     rt::spawn(keeper::keep(state.clone().into_inner()));
     rt::spawn(live::renew(state.clone().into_inner()));
     rt::spawn(tidy(state.clone().into_inner()));
+    let most = descriptors::connections_a_worker(
+        descriptors::raise(),
+        workers,
+        state.store.most_connections(),
+    );
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -344,6 +305,7 @@ pub fn run(
             .wrap(from_fn(observe))
     })
     .workers(workers)
+    .max_connections(most)
     .client_request_timeout(HEADER_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
     // Who closes the connection is not worked for any longer: no hash, no query.

@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -44,6 +45,8 @@ pub struct AppState {
     pub live: LiveSessions,
     /// What is counted.
     pub metrics: Metrics,
+    /// Whether the end was asked for: nothing more should be sent here.
+    pub draining: AtomicBool,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

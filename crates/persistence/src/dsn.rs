@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 const DEFAULTS: [(&str, &str); 6] = [
     ("fallback_application_name", "passgate"),
     // Seconds, for one host.
-    ("connect_timeout", "5"),
+    ("connect_timeout", "3"),
     // Milliseconds.
     ("tcp_user_timeout", "10000"),
     // Seconds: gone is who does not answer within 10 + 3 * 3.
@@ -52,7 +52,7 @@ mod tests {
             .to_owned()
     }
 
-    const URI: &str = "fallback_application_name=passgate&connect_timeout=5&tcp_user_timeout=10000\
+    const URI: &str = "fallback_application_name=passgate&connect_timeout=3&tcp_user_timeout=10000\
                        &keepalives_idle=10&keepalives_interval=3&keepalives_count=3";
 
     #[test]
@@ -75,7 +75,7 @@ mod tests {
         let url = "postgres://h/d?connect_timeout=60";
         assert_eq!(
             extended(url),
-            format!("{url}&{}", URI.replace("connect_timeout=5&", ""))
+            format!("{url}&{}", URI.replace("connect_timeout=3&", ""))
         );
     }
 }

@@ -16,6 +16,26 @@ pub(crate) enum PgError {
 }
 
 impl PgError {
+    /// Whether the server's disk is full.
+    pub(crate) fn is_of_full_disk(&self) -> bool {
+        matches!(
+            self,
+            Self::Diesel(DieselError::DatabaseError(_, information))
+                if information.message().contains(NO_SPACE)
+        )
+    }
+
+    /// Whether the server takes no writes.
+    pub(crate) fn is_of_read_only_server(&self) -> bool {
+        matches!(
+            self,
+            Self::Diesel(DieselError::DatabaseError(
+                DatabaseErrorKind::ReadOnlyTransaction,
+                _
+            ))
+        )
+    }
+
     /// Whether the connection is of no more use.
     pub(crate) fn is_of_connection(&self) -> bool {
         match self {
@@ -44,6 +64,9 @@ fn is_closed(kind: DatabaseErrorKind, message: &str) -> bool {
     }
 }
 
+/// What an operating system calls a full disk.
+const NO_SPACE: &str = "No space left";
+
 /// Whether trying later may help: the server is not what it has to be just now.
 fn is_unavailable(kind: DatabaseErrorKind, message: &str) -> bool {
     is_closed(kind, message)
@@ -54,7 +77,7 @@ fn is_unavailable(kind: DatabaseErrorKind, message: &str) -> bool {
         || [
             "canceling statement",
             "the database system is",
-            "No space left",
+            NO_SPACE,
             "deadlock detected",
         ]
         .iter()

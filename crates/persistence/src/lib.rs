@@ -12,11 +12,15 @@ mod clients;
 mod dsn;
 mod error;
 mod estimates;
+mod generation;
 mod guesses;
 mod import;
 mod keys;
+mod manager;
 mod open;
+mod patience;
 mod pool;
+mod readiness;
 mod rows;
 mod schema;
 mod sessions;
@@ -27,6 +31,7 @@ mod users;
 
 pub use estimates::Estimates;
 pub use open::OpenError;
+pub use patience::Patience;
 pub use pool::{Connections, PgStore, PoolSettings};
 
 // Linked, not called: see Cargo.toml.

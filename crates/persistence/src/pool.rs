@@ -1,33 +1,34 @@
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use diesel::r2d2::R2D2Connection;
-use diesel::{Connection, PgConnection, RunQueryDsl};
+use diesel::PgConnection;
 use passgate_domain::ports::StoreError;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::error::PgError;
+use crate::generation::Generations;
 use crate::open::{self, OpenError};
+use crate::patience::Wait;
 use crate::{dsn, migrations};
 
 /// How the database is used. Connections are opened when wanted, and kept.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {
-    size: u32,
-    wait: Duration,
-    statement_timeout: Duration,
+    pub(crate) size: u32,
+    pub(crate) wait: Duration,
+    pub(crate) statement_timeout: Duration,
 }
 
 impl PoolSettings {
     /// At most `size` connections (at least one). Whoever finds none free waits up to two
-    /// seconds; no statement runs longer than five.
+    /// seconds; no statement runs longer than that.
     pub fn with_size(size: usize) -> Self {
         Self {
             size: u32::try_from(size).unwrap_or(u32::MAX).max(1),
             wait: Duration::from_secs(2),
-            statement_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(2),
         }
     }
 
@@ -46,85 +47,6 @@ impl PoolSettings {
     }
 }
 
-/// A connection idle for longer than this is asked whether it still lives before it is used. One
-/// in steady use is not: that would double its round trips.
-const TRUSTED: Duration = Duration::from_millis(500);
-
-struct Manager {
-    url: SecretString,
-    statement_timeout: Duration,
-}
-
-struct Pooled {
-    inner: PgConnection,
-    used: Instant,
-    is_broken: bool,
-}
-
-impl r2d2::ManageConnection for Manager {
-    type Connection = Pooled;
-    type Error = ManagerError;
-
-    fn connect(&self) -> Result<Pooled, ManagerError> {
-        let mut inner = PgConnection::establish(self.url.expose_secret())
-            .map_err(|error| OpenError::from_libpq(&error))?;
-        open::prepare(&mut inner, self.statement_timeout.as_millis())?;
-        Ok(Pooled {
-            inner,
-            used: Instant::now(),
-            is_broken: false,
-        })
-    }
-
-    fn is_valid(&self, connection: &mut Pooled) -> Result<(), ManagerError> {
-        if connection.used.elapsed() > TRUSTED {
-            connection.inner.ping()?;
-        }
-        Ok(())
-    }
-
-    fn has_broken(&self, connection: &mut Pooled) -> bool {
-        connection.used = Instant::now();
-        connection.is_broken || std::thread::panicking() || connection.inner.is_broken()
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum ManagerError {
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Diesel(#[from] diesel::result::Error),
-}
-
-/// How often a reason is told, however many connections are tried meanwhile.
-const TOLD_EVERY: Duration = Duration::from_secs(30);
-
-/// Says why connections fail, which otherwise only the last caller in the queue would learn.
-#[derive(Debug, Default)]
-struct LogErrors {
-    told: Mutex<Option<Instant>>,
-}
-
-impl LogErrors {
-    fn is_due(&self, now: Instant) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = told.is_none_or(|told| now.duration_since(told) >= TOLD_EVERY);
-        if is_due {
-            *told = Some(now);
-        }
-        is_due
-    }
-}
-
-impl r2d2::HandleError<ManagerError> for LogErrors {
-    fn handle_error(&self, error: ManagerError) {
-        if self.is_due(Instant::now()) {
-            tracing::warn!(%error, "a connection to the database failed");
-        }
-    }
-}
-
 /// How many connections a store has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
@@ -137,7 +59,7 @@ pub struct Connections {
 /// The stores, on a pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct PgStore {
-    pool: Arc<r2d2::Pool<Manager>>,
+    pub(crate) generations: Arc<Generations>,
     withdrawals: Arc<AtomicU64>,
 }
 
@@ -149,32 +71,9 @@ impl PgStore {
     /// away later.
     pub fn open(url: &SecretString, settings: &PoolSettings) -> Result<Self, OpenError> {
         drop(open::connect(url)?);
-        let manager = Manager {
-            url: dsn::with_defaults(url),
-            statement_timeout: settings.statement_timeout,
-        };
-        let pool = r2d2::Pool::builder()
-            .max_size(settings.size)
-            // None in advance: one begun in the background may outlive the command it is for.
-            .min_idle(Some(0))
-            .connection_timeout(settings.wait)
-            .test_on_check_out(true)
-            .error_handler(Box::new(LogErrors::default()))
-            .build_unchecked(manager);
         Ok(Self {
-            pool: Arc::new(pool),
+            generations: Arc::new(Generations::new(dsn::with_defaults(url), *settings)),
             withdrawals: Arc::default(),
-        })
-    }
-
-    /// Asks the database for an answer, for a readiness check.
-    ///
-    /// # Errors
-    /// [`StoreError`] if there is none.
-    pub fn ping(&self) -> Result<(), StoreError> {
-        self.read(|connection| {
-            diesel::sql_query("SELECT 1").execute(connection)?;
-            Ok(())
         })
     }
 
@@ -188,11 +87,12 @@ impl PgStore {
 
     /// How many connections there are just now.
     pub fn connections(&self) -> Connections {
-        let state = self.pool.state();
-        Connections {
-            open: state.connections,
-            idle: state.idle_connections,
-        }
+        self.generations.connections()
+    }
+
+    /// How many there may be at most, those of a server that hangs included.
+    pub fn most_connections(&self) -> usize {
+        self.generations.most_connections()
     }
 
     /// A number that is another whenever something that sessions or users were good for may have
@@ -233,36 +133,15 @@ impl PgStore {
         &self,
         work: impl FnOnce(&mut PgConnection) -> Result<T, PgError>,
     ) -> Result<T, PgError> {
-        let mut pooled = self
-            .pool
-            .get()
-            .map_err(|error| StoreError::Unavailable(error.into()))?;
-        let result = work(&mut pooled.inner);
-        if let Err(error) = &result {
-            pooled.is_broken |= error.is_of_connection();
-        }
-        result
+        let wait = Wait::begin()?;
+        self.generations.with(&wait, work)
     }
 }
 
 impl fmt::Debug for PgStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PgStore")
-            .field("pool", &self.pool.state())
+            .field("connections", &self.connections())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_that_is_away_is_told_of_now_and_then() {
-        let (log, begun) = (LogErrors::default(), Instant::now());
-        let told: Vec<u64> = (0..90)
-            .filter(|second| log.is_due(begun + Duration::from_secs(*second)))
-            .collect();
-        assert_eq!(told, [0, 30, 60]);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::net::TcpListener;
+use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -283,4 +284,89 @@ fn whoever_keeps_a_copy_is_told_when_something_was_taken_away() {
     assert_ne!(disabled, before);
     clone.delete_user(matt.id, &act(now)).unwrap();
     assert_ne!(store.withdrawals(), disabled);
+}
+
+#[derive(QueryableByName)]
+struct Process {
+    #[diesel(sql_type = diesel::sql_types::Int4)]
+    pid: i32,
+}
+
+/// Stops and continues a process of the server, if it is on this machine and lets us.
+fn signal(pid: i32, signal: &str) -> bool {
+    let kill = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .output();
+    kill.is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn a_pool_whose_connections_all_hang_is_followed_by_another() {
+    let database = TestDatabase::new();
+    let settings = PoolSettings::with_size(1)
+        .wait(Duration::from_millis(100))
+        .statement_timeout(Duration::from_millis(100));
+    let store = PgStore::open(&database.url(), &settings).unwrap();
+    store.ping().unwrap();
+    let backend: Process = diesel::sql_query(
+        "SELECT pid FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'passgate'",
+    )
+    .get_result(&mut database.connect())
+    .unwrap();
+    if !signal(backend.pid, "-STOP") {
+        io::stderr()
+            .write_all(b"skipped: the tests' server is another user's\n")
+            .unwrap();
+        return;
+    }
+    thread::scope(|scope| {
+        let hanging = scope.spawn(|| store.list_users(&ALL, 10));
+        let begun = Instant::now();
+        while store.connections().idle > 0 {
+            thread::yield_now();
+        }
+        // Until there is another pool this has no connection, and then one that answers.
+        while store.ping().is_err() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "it never comes back"
+            );
+        }
+        assert!(
+            !hanging.is_finished(),
+            "it would have been the server that came back"
+        );
+        assert!(signal(backend.pid, "-CONT"));
+        assert!(hanging.join().unwrap().unwrap().is_empty());
+    });
+    assert_eq!(store.connections().open, 1, "the other is gone");
+}
+
+#[test]
+fn a_database_that_takes_no_writes_is_not_ready() {
+    let database = TestDatabase::new();
+    let set = |what: &str| {
+        let name = database.name();
+        let mut connection = database.connect();
+        for statement in [
+            "SET default_transaction_read_only = off",
+            &format!("ALTER DATABASE {name} {what}"),
+        ] {
+            connection.batch_execute(statement).unwrap();
+        }
+    };
+    set("SET default_transaction_read_only = on");
+    let store = open(database.url().expose_secret()).unwrap();
+    let error = store.ping().unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(
+        store.list_users(&ALL, 10).unwrap().is_empty(),
+        "and is read"
+    );
+    set("RESET default_transaction_read_only");
+    open(database.url().expose_secret())
+        .unwrap()
+        .ping()
+        .unwrap();
 }

@@ -1,5 +1,8 @@
 //! `GET /health/live` and `GET /health/ready`.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use actix_web::web;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,6 +11,9 @@ use crate::blocking;
 use crate::error::ApiError;
 use crate::request_log::Problem;
 use crate::state::AppState;
+
+/// How long the database may take to answer: a log-in asks it twice, within [`blocking::ANSWER`].
+const LOOK: Duration = Duration::from_secs(1);
 
 /// That all is well.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,8 +34,8 @@ pub async fn live() -> web::Json<Health> {
     web::Json(Health { status: "ok" })
 }
 
-/// Answers well as long as log-ins can succeed: the database answers, and there is a key to sign
-/// with.
+/// Answers well as long as log-ins can succeed and the server goes on: the database takes writes, there is
+/// a key to sign with, and nobody has asked for the end.
 ///
 /// # Errors
 /// [`ApiError::Unavailable`] otherwise.
@@ -40,11 +46,18 @@ pub async fn live() -> web::Json<Health> {
     summary = "Whether requests should be sent here",
     responses(
         (status = 200, description = "They should", body = Health),
-        (status = 503, description = "The database is away, or there is no key to sign with", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away, there is no key to sign with, or the server is stopping", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn ready(state: web::Data<AppState>) -> Result<web::Json<Health>, ApiError> {
-    blocking::run::<_, ApiError, _>(move || {
+    if state.draining.load(Ordering::Relaxed) {
+        return Err(ApiError::Unavailable {
+            what: "The server is stopping",
+            retry_after: Duration::from_secs(1),
+            cause: None,
+        });
+    }
+    blocking::within::<_, ApiError, _>(LOOK, move || {
         state.store.ping()?;
         Ok(state.tokens.ready()?)
     })

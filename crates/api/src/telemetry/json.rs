@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Write};
 
+use passgate_domain::{Clock, SystemClock};
 use time::OffsetDateTime;
 use tracing::field::{Field, Visit};
 use tracing::span::Record;
@@ -54,7 +55,7 @@ where
     ) -> fmt::Result {
         let metadata = event.metadata();
         writer.write_str("{\"timestamp\":\"")?;
-        write_time(&mut writer, OffsetDateTime::now_utc())?;
+        write_time(&mut writer, SystemClock.now())?;
         write!(writer, "\",\"level\":\"{}\"", metadata.level())?;
         let mut members = Writing::new(writer.by_ref(), false);
         event.record(&mut members);

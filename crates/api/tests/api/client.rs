@@ -17,7 +17,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let end = bytes
             .windows(4)
             .position(|four| four == b"\r\n\r\n")
@@ -137,7 +137,7 @@ pub(crate) fn finish(mut stream: TcpStream) -> std::io::Result<Reply> {
     Ok(Reply::parse(&answer))
 }
 
-fn is_complete(answer: &[u8]) -> bool {
+pub(crate) fn is_complete(answer: &[u8]) -> bool {
     let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
         return false;
     };

@@ -131,8 +131,12 @@ impl Served {
         }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+        kill(Pid::from_raw(self.id().try_into().unwrap()), signal).unwrap();
     }
 
     /// Waits for a line of the log that holds a text.
@@ -150,6 +154,11 @@ impl Served {
 
     /// Waits for the end and returns the log.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
+        self.ended()
+    }
+
+    /// The same of one that another takes the place of.
+    pub(crate) fn ended(&mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
         let log = self.log.take().unwrap().join().unwrap();
         (status, log)

@@ -51,13 +51,21 @@ fn help_and_default(arg: &Arg) -> (String, String) {
     (help.replace('|', "\\|"), constant.unwrap_or(named))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests have no command line of ours"
+)]
+fn is_to_be_written() -> bool {
+    env::var_os("PASSGATE_TEST_WRITE").is_some()
+}
+
 #[test]
 fn the_page_of_the_configuration_is_that_of_the_command_line() {
     let page = fs::read_to_string(PAGE).unwrap();
     let (before, rest) = page.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
     let wanted = [before, BEGIN, &settings(&Cli::command()), END, after].concat();
-    if env::var_os("PASSGATE_TEST_WRITE").is_some() {
+    if is_to_be_written() {
         fs::write(PAGE, wanted).unwrap();
     } else {
         assert_eq!(

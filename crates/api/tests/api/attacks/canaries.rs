@@ -1,6 +1,7 @@
 //! Secrets, planted in everything that is sent, and looked for in everything that comes out.
 
 use passgate_persistence::testing::TestDatabase;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -42,7 +43,7 @@ impl Dice {
 }
 
 fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    percent_encode(text.as_bytes(), NON_ALPHANUMERIC).to_string()
 }
 
 /// One request with secrets in it: well-formed, or broken in one of many ways.

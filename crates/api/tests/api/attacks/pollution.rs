@@ -83,7 +83,7 @@ fn heavy() -> Vec<(&'static str, String)> {
         ("a huge number", format!("{{\"username\":{}}}", "9".repeat(deep))),
         ("a huge exponent", "{\"username\":1e999999999}".to_owned()),
         ("a long name", format!("{{\"username\":\"{}\"}}", "a".repeat(deep))),
-        ("many fields", format!("{{{}\"z\":1}}", (0..1500).map(|n| format!("\"a{n}\":1,")).collect::<String>())),
+        ("many fields", format!("{{{}\"z\":1}}", "\"a\":1,".repeat(1500))),
         ("half a surrogate", r#"{"username":"\ud800","password":"correct horse battery"}"#.to_owned()),
         ("a NUL", "{\"username\":\"a\\u0000b\",\"password\":\"correct horse battery\"}".to_owned()),
         ("another type", r#"{"username":{"$ne":null},"password":true}"#.to_owned()),
