@@ -38,6 +38,10 @@ configuration:
 schema:
     PASSGATE_WRITE_SCHEMA=1 cargo test -p passgate-persistence --test schema
 
+# Write down what a release that is made now expects of the schema, for its successors.
+release-schema version:
+    PASSGATE_WRITE_RELEASE={{version}} cargo test -p passgate-persistence --all-features --test releases
+
 # Make the folder of a new migration, e.g. `just migration sessions`.
 migration name:
     #!/usr/bin/env bash
