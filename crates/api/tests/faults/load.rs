@@ -112,6 +112,11 @@ impl Load {
         self.tally(std::mem::take)
     }
 
+    /// From now on `/health/ready` is some replica's, which may be about to stop.
+    pub(crate) fn stands_behind_a_balancer(&self) {
+        self.tally(Tally::stand_behind_a_balancer);
+    }
+
     /// The same of what clients ask for, where nobody looks whether it is ready.
     pub(crate) fn wait_until_served(&self) -> Duration {
         self.tally(Tally::leave_out_looks);

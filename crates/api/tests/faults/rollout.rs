@@ -150,6 +150,7 @@ fn replicas_are_restarted_in_turn_and_no_request_fails() {
     let load = Load::on(vec![nginx.front]);
     // What one replica has ended another believes for a moment: decision 28.
     load.forgive_copies();
+    load.stands_behind_a_balancer();
     let mut clients = vec![watch::start(&load, ISSUER)];
     clients.extend(load.start(4));
     load.wait_until_well();

@@ -42,6 +42,7 @@ pub(crate) struct Tally {
     pub(crate) longest_kind: Option<Kind>,
     since: Option<Instant>,
     without_looks: bool,
+    behind_a_balancer: bool,
     /// How long after `since` the first good answer came to what was asked after it.
     good_after: BTreeMap<Kind, Duration>,
 }
@@ -54,6 +55,8 @@ impl Tally {
         }
         match answer {
             Answer::Good(_) => self.good += 1,
+            // Behind a balancer a replica that is about to stop says so, as it should.
+            Answer::Unavailable if kind == Kind::Ready && self.behind_a_balancer => {}
             Answer::Unavailable => self.unavailable += 1,
             Answer::None => self.none += 1,
             // In words already.
@@ -67,6 +70,10 @@ impl Tally {
                 .entry(kind)
                 .or_insert_with(|| since.elapsed());
         }
+    }
+
+    pub(super) fn stand_behind_a_balancer(&mut self) {
+        self.behind_a_balancer = true;
     }
 
     pub(super) fn leave_out_looks(&mut self) {
