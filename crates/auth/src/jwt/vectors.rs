@@ -19,18 +19,12 @@ use super::{Kid, crypto::HmacKey};
 /// A name for keys that came without.
 const KID: &str = "vector";
 
-fn json(path: impl AsRef<Path>) -> Value {
-    let path = path.as_ref();
-    let text = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_slice(&text).unwrap()
-}
-
 fn data(file: &str) -> Value {
-    json(
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/data")
-            .join(file),
-    )
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(file);
+    let text = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&text).unwrap()
 }
 
 fn text(value: &Value) -> &str {

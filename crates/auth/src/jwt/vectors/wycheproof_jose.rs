@@ -1,22 +1,12 @@
-use std::env;
-use std::path::PathBuf;
-
 use serde_json::Value;
 
-use super::{json, list, text};
+use super::{data, list, text};
 use crate::jwt::verifier::open;
 use crate::jwt::{Algorithm, KeySet};
 
-/// The vectors of a file that is in no package, out of a checkout of the project's own, each
-/// with the key or the key set of its group.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests have no command line of ours"
-)]
+/// The vectors of a file, each with the key or the key set of its group.
 fn vectors(file: &str) -> Vec<(Value, Value)> {
-    let checkout = env::var_os("PASSGATE_TEST_WYCHEPROOF")
-        .expect("PASSGATE_TEST_WYCHEPROOF names a checkout of C2SP/wycheproof");
-    let document = json(PathBuf::from(checkout).join("testvectors_v1").join(file));
+    let document = data(&format!("wycheproof/{file}"));
     let mut vectors = Vec::new();
     for group in list(&document["testGroups"]) {
         let keys = match &group["public"] {
@@ -32,7 +22,6 @@ fn vectors(file: &str) -> Vec<(Value, Value)> {
 
 #[cfg(feature = "shared-secret")]
 #[test]
-#[ignore = "wants a checkout of C2SP/wycheproof in PASSGATE_TEST_WYCHEPROOF"]
 fn tokens_of_wycheproof() {
     for (vector, jwk) in vectors("json_web_signature_test.json") {
         let verified = super::key(&jwk).is_ok_and(|key| {
@@ -56,7 +45,6 @@ fn tokens_of_wycheproof() {
 }
 
 #[test]
-#[ignore = "wants a checkout of C2SP/wycheproof in PASSGATE_TEST_WYCHEPROOF"]
 fn key_sets_of_wycheproof() {
     for (vector, jwks) in vectors("json_web_key_test.json") {
         let read = KeySet::from_jwks(jwks.to_string().as_bytes(), &Algorithm::ALL);
