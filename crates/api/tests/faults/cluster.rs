@@ -116,14 +116,16 @@ impl Cluster {
         until("the database is dead", || !is_alive(postmaster));
     }
 
-    /// Sends a signal to each of its processes: the postmaster first, which begins no other then.
+    /// Sends a signal to each of its processes. The postmaster stands still meanwhile, so that it
+    /// begins no other; and is the last, since nobody knows its children once it is dead.
     pub(crate) fn signal(&self, signal: Signal) {
         let postmaster = self.postmaster();
-        kill(postmaster, signal).unwrap();
+        kill(postmaster, Signal::SIGSTOP).unwrap();
         for child in children(postmaster) {
             // It may have ended meanwhile.
             kill(child, signal).ok();
         }
+        kill(postmaster, signal).unwrap();
     }
 
     /// Whether its first process lives.
