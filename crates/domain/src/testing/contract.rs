@@ -14,6 +14,7 @@ pub mod clients;
 pub mod guesses;
 pub mod keys;
 pub mod listing;
+pub mod refreshes;
 pub mod sessions;
 pub mod users;
 
@@ -112,16 +113,18 @@ macro_rules! store_contract {
             a_resealed_key_is_the_same_key
             what_happens_to_a_key_is_written_down
         );
-        $crate::store_contract!(@rules sessions $make;
-            an_opened_session_is_read_back_as_it_was_opened
-            of_many_sessions_those_that_live_are_found
-            a_session_is_opened_for_the_password_that_was_checked_only
+        $crate::store_contract!(@rules refreshes $make;
             the_newest_generation_is_followed_by_the_next
             the_one_before_gets_the_newest_again_within_the_grace
             the_one_before_ends_the_session_after_the_grace
             any_other_generation_ends_the_session
             a_refresh_that_does_not_fit_changes_nothing
             of_concurrent_refreshes_one_makes_the_next
+        );
+        $crate::store_contract!(@rules sessions $make;
+            an_opened_session_is_read_back_as_it_was_opened
+            of_many_sessions_those_that_live_are_found
+            a_session_is_opened_for_the_password_that_was_checked_only
             an_ended_session_stays_ended
             a_session_ends_with_its_time
             disabling_a_user_ends_its_sessions
