@@ -80,8 +80,8 @@ fn requests_grants_and_hashes_are_counted() {
     assert!(!text.contains("matt") && !text.contains("nowhere"));
 }
 
-#[test]
-fn users_and_sessions_are_estimated_once_the_database_counted_them() {
+/// A replica that starts after somebody logged in and the database counted its rows.
+fn counted() -> App {
     let app = App::spawn();
     app.register("matt");
     app.log_in("matt", PASSWORD).expect(200);
@@ -90,7 +90,12 @@ fn users_and_sessions_are_estimated_once_the_database_counted_them() {
         .batch_execute("ANALYZE users, sessions")
         .unwrap();
     // Looked up at the start, and every ten minutes.
-    let other = app.beside();
+    app.beside()
+}
+
+#[test]
+fn users_and_sessions_are_estimated_once_the_database_counted_them() {
+    let other = counted();
     let text = eventually("the estimates", || {
         let reply = other.get("/metrics");
         let text = reply.text().to_owned();
@@ -115,14 +120,7 @@ fn names(text: &str) -> Vec<String> {
 
 #[test]
 fn dashboard_and_alerts_ask_for_nothing_that_is_not_exported() {
-    let app = App::spawn();
-    app.register("matt");
-    app.log_in("matt", PASSWORD).expect(200);
-    app.database
-        .connect()
-        .batch_execute("ANALYZE users, sessions")
-        .unwrap();
-    let other = app.beside();
+    let other = counted();
     let text = eventually("the estimates", || {
         other.post_form("/token", "grant_type=none");
         let text = other.get("/metrics").text().to_owned();

@@ -108,19 +108,23 @@ fn a_successor_that_a_replica_cannot_open_is_not_promoted_by_it() {
     assert_eq!(replica.ring().held().len(), 2);
 }
 
+/// The key `k1`, at the start.
+fn names_a_damaged_key(shop: &Shop) {
+    let started = shop.try_replica(sealing("abcd"), Algorithm::EdDsa);
+    let error = started.unwrap_err();
+    assert!(
+        matches!(&error, SigningKeysError::Damaged { kid, .. } if kid == "k1"),
+        "{error:?}"
+    );
+}
+
 #[test]
 fn a_damaged_key_is_named_and_not_replaced() {
     let shop = Shop::new();
     let mut key = signing_key("k1", "EdDSA");
     key.sealing_key_id = sealing("abcd").key_id().to_owned();
     shop.store.install_signing_key(&key, &act(NOW)).unwrap();
-    let error = shop
-        .try_replica(sealing("abcd"), Algorithm::EdDsa)
-        .unwrap_err();
-    assert!(
-        matches!(&error, SigningKeysError::Damaged { kid, .. } if kid == "k1"),
-        "{error:?}"
-    );
+    names_a_damaged_key(&shop);
     assert_eq!(shop.states().len(), 1);
 }
 
@@ -131,11 +135,5 @@ fn a_public_half_under_another_keys_name_is_not_published() {
     let mut key = signing_key("k1", "ES256");
     key.public_jwk = theirs.public_jwk();
     shop.store.install_signing_key(&key, &act(NOW)).unwrap();
-    let error = shop
-        .try_replica(sealing("abcd"), Algorithm::EdDsa)
-        .unwrap_err();
-    assert!(
-        matches!(&error, SigningKeysError::Damaged { kid, .. } if kid == "k1"),
-        "{error:?}"
-    );
+    names_a_damaged_key(&shop);
 }
