@@ -70,6 +70,11 @@ fn complaint(reference: &str) -> Option<String> {
         let is_run = is_rule && is_listed(&fs::read_to_string(listed).unwrap());
         return (!is_run).then(|| format!("crates/{path} has no rule {test} that is run"));
     }
+    of_source(&source, path, test)
+}
+
+/// What is wrong with a test that a source is said to have.
+fn of_source(source: &str, path: &str, test: &str) -> Option<String> {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let begins = |line: &str| {
         let line = line.strip_prefix("async ").unwrap_or(line);
@@ -159,14 +164,13 @@ fn what_is_not_there_or_not_run_is_named() {
             "domain/src/testing/contract/keys.rs::rotating",
             "has no rule rotating",
         ),
-        (
-            "auth/src/jwt/vectors/wycheproof_jose.rs::tokens_of_wycheproof",
-            "is not run",
-        ),
     ] {
         let found = complaints(&format!("| 1 | `met` `{reference}` |"));
         assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
     }
+    let left_out = "#[test]\n#[ignore = \"slow\"]\nfn it_holds() {";
+    let said = of_source(left_out, "a.rs", "it_holds").unwrap();
+    assert!(said.contains("is not run"), "{said}");
     let right = "`api/tests/layers.rs::the_layers_hold`, `api/src/routes.rs`, \
                  `domain/src/testing/contract/keys.rs::a_key_has_one_successor`, `docs/x.md`";
     assert_eq!(complaints(right), [""; 0]);
