@@ -13,6 +13,7 @@ FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /passgate /usr/bin/passgate
 ENV PASSGATE_LISTEN=0.0.0.0:8000 PASSGATE_LOG_FORMAT=json
 EXPOSE 8000
-USER nonroot
+# nonroot, by number: Kubernetes has to see that it is not root.
+USER 65532:65532
 HEALTHCHECK --interval=10s --timeout=6s --start-period=5s CMD ["/usr/bin/passgate", "healthcheck"]
 ENTRYPOINT ["/usr/bin/passgate"]
