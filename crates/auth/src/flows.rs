@@ -36,3 +36,8 @@ pub use signing_keys::{
     SigningKeysError, announce_key, replace_keys, reseal_keys,
 };
 pub use tokens::{ClientGranted, Granted, InvalidLifetimes, Lifetimes, Tokens};
+
+/// Has a password hashed, in a span of its own: it is what a log-in waits for.
+fn hashing<T>(work: impl FnOnce() -> T) -> T {
+    tracing::trace_span!("hash").in_scope(work)
+}

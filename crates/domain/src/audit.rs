@@ -155,6 +155,8 @@ actions! {
     KeyRemoved = "key_removed",
     /// The signing keys were encrypted with another secret. The detail says how many.
     KeysResealed = "keys_resealed",
+    /// A server logs something else for a while, or what is configured again. The detail says what.
+    LogFilterChanged = "log_filter_changed",
 }
 
 /// The text names no action.

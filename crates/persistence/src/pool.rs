@@ -1,3 +1,4 @@
+use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,6 +7,7 @@ use std::time::Duration;
 use diesel::PgConnection;
 use passgate_domain::ports::StoreError;
 use secrecy::SecretString;
+use tracing::trace_span;
 
 use crate::error::PgError;
 use crate::generation::Generations;
@@ -129,12 +131,20 @@ impl PgStore {
     }
 
     /// Does one piece of work on one connection.
-    pub(crate) fn with<T>(
-        &self,
-        work: impl FnOnce(&mut PgConnection) -> Result<T, PgError>,
-    ) -> Result<T, PgError> {
-        let wait = Wait::begin()?;
-        self.generations.with(&wait, work)
+    pub(crate) fn with<T, F>(&self, work: F) -> Result<T, PgError>
+    where
+        F: FnOnce(&mut PgConnection) -> Result<T, PgError>,
+    {
+        let span = trace_span!(
+            "database",
+            otel.name = caller_of(type_name::<F>()),
+            otel.kind = "client",
+            db.system.name = "postgresql",
+        );
+        span.in_scope(|| {
+            let wait = Wait::begin()?;
+            self.generations.with(&wait, work)
+        })
     }
 }
 
@@ -143,5 +153,27 @@ impl fmt::Debug for PgStore {
         f.debug_struct("PgStore")
             .field("connections", &self.connections())
             .finish_non_exhaustive()
+    }
+}
+
+/// The function that a closure stands in, by the name of the closure's type: what a trace shows.
+fn caller_of(closure: &str) -> &str {
+    let of_function = closure.trim_end_matches("::{{closure}}");
+    of_function.rsplit("::").next().unwrap_or(of_function)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name_of<F>(_: F) -> &'static str {
+        caller_of(type_name::<F>())
+    }
+
+    #[test]
+    fn a_trace_shows_the_function_that_asks() {
+        let here = "a_trace_shows_the_function_that_asks";
+        assert_eq!(name_of(|| {}), here);
+        assert_eq!(name_of(&|| {}), here);
     }
 }

@@ -94,14 +94,14 @@ pub fn change_password<S: UserStore + AuditStore + GuessStore + ?Sized>(
     policy.check(new, Personal::from(&credentials.user))?;
     policy.check_breached(new)?;
     let stored = &credentials.password_hash;
-    if passwords.check_blocking(current, Some(stored))? == Check::Mismatch {
+    if super::hashing(|| passwords.check_blocking(current, Some(stored)))? == Check::Mismatch {
         guessing.count(store, &admitted, act.at)?;
         let deed = Deed::new(Action::PasswordChangeRefused).on(*user_id);
         store.record(&deed, act)?;
         return Err(ChangePasswordError::Incorrect);
     }
     guessing.still(store, &admitted, act.at)?;
-    let hash = passwords.hash_blocking(new)?;
+    let hash = super::hashing(|| passwords.hash_blocking(new))?;
     if store.change_password(*user_id, stored, &hash, *session, act)? {
         Ok(())
     } else {

@@ -212,7 +212,7 @@ fn check(
     command: &LogIn,
 ) -> Result<Result<Checked, Deed>, LogInError> {
     let stored = credentials.as_ref().map(|held| &held.password_hash);
-    let check = passwords.check_blocking(&command.password, stored)?;
+    let check = super::hashing(|| passwords.check_blocking(&command.password, stored))?;
     let refused = Deed::new(Action::LogInRefused);
     Ok(match (check, credentials) {
         (_, None) => Err(refused.detail("unknown user")),
@@ -250,7 +250,7 @@ fn upgrade_hash<S: UserStore + ?Sized>(
     checked: &mut Checked,
     command: &LogIn,
 ) -> Result<bool, LogInError> {
-    let stronger = match passwords.hash_blocking(&command.password) {
+    let stronger = match super::hashing(|| passwords.hash_blocking(&command.password)) {
         Ok(hash) => hash,
         Err(PasswordError::Busy { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),

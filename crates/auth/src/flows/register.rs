@@ -85,7 +85,7 @@ pub fn register<S: UserStore + ?Sized>(
     };
     policy.check(&password, owner)?;
     policy.check_breached(&password)?;
-    let password_hash = passwords.hash_blocking(&password)?;
+    let password_hash = super::hashing(|| passwords.hash_blocking(&password))?;
     let user = NewUser {
         username,
         email,
