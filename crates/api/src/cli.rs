@@ -15,10 +15,9 @@ mod variables;
 
 use std::env;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use passgate_domain::audit::{Act, Actor};
 use passgate_domain::{Clock, SystemClock};
 
@@ -64,7 +63,7 @@ enum Command {
     /// Print the `OpenAPI` description of the HTTP interface.
     Openapi,
     /// Ask a running server whether it is ready; the exit code tells.
-    Healthcheck(HealthcheckArgs),
+    Healthcheck(healthcheck::HealthcheckArgs),
     /// Measure this machine, and print what a password hash may cost and how many log-ins a second
     /// that makes.
     Tune(tune::TuneArgs),
@@ -72,18 +71,6 @@ enum Command {
     Completions(reference::CompletionsArgs),
     /// Write the man pages into a folder.
     Manual(reference::ManualArgs),
-}
-
-#[derive(Debug, Args)]
-struct HealthcheckArgs {
-    /// The address that the server listens on.
-    #[arg(
-        long,
-        env = "PASSGATE_LISTEN",
-        default_value = "127.0.0.1:8000",
-        value_name = "ADDRESS"
-    )]
-    listen: SocketAddr,
 }
 
 /// Runs the command that the arguments name.
@@ -107,7 +94,7 @@ fn start(cli: Cli) -> Result<(), Failure> {
         None => server::serve(&cli.serve),
         Some(Command::Serve(args)) => server::serve(&args),
         Some(command) => {
-            telemetry::start(telemetry::LogFormat::Pretty, "warn")?;
+            telemetry::start(telemetry::LogFormat::Pretty, "warn", None)?;
             run(command)
         }
     }
@@ -123,7 +110,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Clients(command) => clients::run(command),
         Command::Audit(args) => audit::run(&args),
         Command::Openapi => output::line(&openapi::json()?),
-        Command::Healthcheck(args) => healthcheck::run(args.listen),
+        Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Tune(args) => tune::run(&args),
         Command::Completions(args) => reference::completions(&args),
         Command::Manual(args) => reference::manual(&args),

@@ -3,7 +3,7 @@
 mod guesses;
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroUsize, ParseFloatError};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use passgate_auth::jwt::Algorithm;
 use passgate_auth::password::{Backend, Cost};
 use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
 
 use crate::cors::AllowedOrigin;
 use crate::telemetry::LogFormat;
@@ -233,6 +234,69 @@ pub struct PasswordArgs {
     pub breached_passwords: Option<PathBuf>,
 }
 
+/// What connections are encrypted with, where no proxy does it.
+#[derive(Debug, Clone, Args)]
+pub struct TlsArgs {
+    /// The certificate to serve HTTPS with, in PEM, followed by those that signed it; read again when it
+    /// changes [default: HTTP, for a proxy that has the certificate].
+    #[arg(long, env = "PASSGATE_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// The key of the certificate, in PEM, not encrypted.
+    #[arg(long, env = "PASSGATE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    /// What the URL listened on begins with.
+    pub fn scheme(&self) -> &'static str {
+        match self.tls_certificate {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
+}
+
+/// A part of a whole, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ratio(pub f64);
+
+/// The text is no ratio.
+#[derive(Debug, Error)]
+#[error("a ratio is a number from 0 to 1")]
+pub struct InvalidRatio;
+
+impl FromStr for Ratio {
+    type Err = InvalidRatio;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ratio = text.parse().map_err(|_: ParseFloatError| InvalidRatio)?;
+        if (0.0..=1.0).contains(&ratio) {
+            Ok(Self(ratio))
+        } else {
+            Err(InvalidRatio)
+        }
+    }
+}
+
+/// Where traces go.
+#[derive(Debug, Clone, Args)]
+pub struct TraceArgs {
+    /// The `OpenTelemetry` collector that traces are sent to, by OTLP over HTTP, such as
+    /// `http://127.0.0.1:4318` [default: none, and nothing is traced].
+    #[arg(long, env = "PASSGATE_TRACES", value_name = "URL")]
+    pub traces: Option<String>,
+
+    /// How many of the requests are traced, from 0 to 1, where no trusted proxy has decided that.
+    #[arg(
+        long,
+        env = "PASSGATE_TRACE_RATIO",
+        default_value = "1",
+        value_name = "RATIO"
+    )]
+    pub trace_ratio: Ratio,
+}
+
 /// The settings of the server.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
@@ -260,6 +324,10 @@ pub struct ServeArgs {
         value_name = "ADDRESS"
     )]
     pub listen: SocketAddr,
+
+    /// The certificate.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// The `iss` of every token: the URL that clients know this server by [default: the URL
     /// listened on].
@@ -398,4 +466,8 @@ pub struct ServeArgs {
         value_name = "FILTER"
     )]
     pub log: String,
+
+    /// The traces.
+    #[command(flatten)]
+    pub traces: TraceArgs,
 }

@@ -103,6 +103,8 @@ pub enum ApiError {
     KeyAnnounced(String),
     /// Tokens are signed with a shared secret, which has no keys.
     NoSigningKeys,
+    /// The log belongs to the program that the server is a part of.
+    LogOfOthers,
     /// There is nothing at this path.
     NotFound,
     /// The path has other methods.

@@ -11,8 +11,9 @@ mod json;
 mod origin;
 mod query;
 
-pub(crate) use address::of as address_of;
+pub(crate) use address::{is_of_trusted, of as address_of};
 pub use bearer::Bearer;
+pub(crate) use body::arrive;
 pub use client::credentials;
 pub use device::{DeviceCookie, keep_device};
 pub use form::Form;

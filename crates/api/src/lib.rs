@@ -27,3 +27,4 @@ pub mod settings;
 pub mod state;
 mod stopping;
 pub mod telemetry;
+pub mod tls;

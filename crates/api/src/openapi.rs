@@ -47,6 +47,9 @@ use crate::handlers::{
         admin::audit::list,
         admin::keys::list,
         admin::keys::announce,
+        admin::log::show,
+        admin::log::change,
+        admin::log::restore,
         jwks::jwks,
         metadata::metadata,
         health::live,
@@ -74,7 +77,7 @@ impl Modify for PasswordFlow {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let scopes = Scopes::from_iter([
             ("profile", "read and change one's own account"),
-            ("admin", "administer users, clients and keys"),
+            ("admin", "administer users, clients, keys and the log"),
             ("introspect", "ask what any token is worth"),
         ]);
         let flow = OAuth2::new([Flow::Password(Password::new("/token", scopes))]);

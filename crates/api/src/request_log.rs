@@ -10,6 +10,7 @@ use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use tracing::field::Empty;
 use tracing::{Instrument, Span, error, info, info_span, warn};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use crate::cors;
 use crate::error::{ApiError, FieldError, Parts};
 use crate::extract;
 use crate::state::AppState;
+use crate::telemetry;
 
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,6 +33,9 @@ const MAX_REQUEST_ID: usize = 128;
 
 /// How long the header fields of a request may be together, in bytes.
 const MAX_HEADERS: usize = 16 * 1024;
+
+/// What keeps a browser from asking again by HTTP (RFC 6797), for the host that the issuer names only.
+const HTTPS_FOR_A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// The endpoints whose errors have the form of RFC 6749 section 5.2.
 const OAUTH_PATHS: [&str; 3] = ["/token", "/revoke", "/introspect"];
@@ -74,20 +79,20 @@ struct OAuthError(&'static str);
 /// # Errors
 /// None of its own: whatever goes wrong becomes a response.
 pub async fn observe(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let id = request_id(&request);
-    let span = info_span!(
-        "request",
-        id = %id,
-        method = %request.method(),
-        path = request.path(),
-    );
+    let span = span_of(&request, &id);
     request.extensions_mut().insert(RequestId(id.clone()));
     let oauth = OAUTH_PATHS.contains(&request.path());
-    let outcome = if header_bytes(&request) > MAX_HEADERS {
+    // Until the answer is there, and then with it.
+    let mut unfinished = None;
+    let outcome = if let Err((error, unread)) = extract::arrive(&mut request).await {
+        unfinished = Some(unread);
+        Ok(request.error_response(error).map_into_boxed_body())
+    } else if header_bytes(&request) > MAX_HEADERS {
         let error = ApiError::HeadersTooLarge { limit: MAX_HEADERS };
         Ok(request.error_response(error).map_into_boxed_body())
     } else if let Some(answer) = preflight(&request) {
@@ -123,6 +128,9 @@ pub async fn observe(
     let headers = response.headers_mut();
     if let Some(state) = asked.app_data::<web::Data<AppState>>() {
         cors::mark(&state.allowed_origins, asked.headers(), headers);
+        if state.is_https() {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_FOR_A_YEAR);
+        }
     }
     drop(asked);
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -136,8 +144,44 @@ pub async fn observe(
     }
     let elapsed = started.elapsed();
     count(&response, elapsed);
+    trace_end(&span, &response);
     log_end(&span, response.status().as_u16(), elapsed);
-    Ok(response)
+    Ok(match unfinished {
+        None => response,
+        Some(unread) => response.map_body(|_, body| unread.closing(body)),
+    })
+}
+
+fn span_of(request: &ServiceRequest, id: &str) -> Span {
+    let (method, path) = (request.method(), request.path());
+    let state = request.app_data::<web::Data<AppState>>();
+    let Some(state) = state.filter(|state| state.is_traced) else {
+        return info_span!("request", %id, %method, path);
+    };
+    let span = info_span!(
+        "request",
+        %id,
+        %method,
+        path,
+        trace = Empty,
+        otel.kind = "server",
+    );
+    // Anybody else could have everything traced that they ask.
+    if extract::is_of_trusted(request.request(), &state.trusted_proxies) {
+        telemetry::continue_trace(&span, request.headers());
+    }
+    telemetry::name_trace(&span);
+    span
+}
+
+fn trace_end(span: &Span, response: &ServiceResponse<BoxBody>) {
+    let request = response.request();
+    let state = request.app_data::<web::Data<AppState>>();
+    if state.is_some_and(|state| state.is_traced) {
+        let (method, route) = (request.method().as_str(), request.match_pattern());
+        let (path, status) = (request.path(), response.status());
+        telemetry::answered(span, method, path, route.as_deref(), status);
+    }
 }
 
 fn preflight(request: &ServiceRequest) -> Option<HttpResponse> {

@@ -15,7 +15,7 @@ use crate::handlers::{
 use crate::openapi::ApiDoc;
 
 /// Every path that the OpenAPI description has.
-pub const PATHS: [&str; 25] = [
+pub const PATHS: [&str; 26] = [
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/admin/audit",
@@ -24,6 +24,7 @@ pub const PATHS: [&str; 25] = [
     "/admin/clients/{id}/secrets",
     "/admin/clients/{id}/secrets/{slot}",
     "/admin/keys",
+    "/admin/log",
     "/admin/users",
     "/admin/users/{id}",
     "/admin/users/{id}/password",
@@ -83,7 +84,7 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 fn administration(config: &mut ServiceConfig) {
-    use admin::{audit, keys, users};
+    use admin::{audit, keys, log, users};
     config
         .service(
             resource("/admin/users", "GET, HEAD, POST")
@@ -110,6 +111,12 @@ fn administration(config: &mut ServiceConfig) {
             resource("/admin/keys", "GET, HEAD, POST")
                 .route(get().to(keys::list))
                 .route(web::post().to(keys::announce)),
+        )
+        .service(
+            resource("/admin/log", "GET, HEAD, PUT, DELETE")
+                .route(get().to(log::show))
+                .route(web::put().to(log::change))
+                .route(web::delete().to(log::restore)),
         );
 }
 

@@ -35,9 +35,10 @@ use crate::secret;
 use crate::settings::{Settings, Signing};
 use crate::state::AppState;
 use crate::stopping::{self, Signals};
-use crate::telemetry;
+use crate::telemetry::{self, LogFilter, Traces};
+use crate::tls::Tls;
 
-/// How long the header of a request may take to arrive.
+/// How long a TLS handshake may take, and the header of a request to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an idle connection is kept for its client's next request.
@@ -51,7 +52,17 @@ const VERIFIED_TOKENS: usize = 10_000;
 /// # Errors
 /// A [`Failure`] if the server cannot start; nothing is left half done then.
 pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
-    telemetry::start(args.log_format, &args.log)?;
+    let traces = Traces::start(&args.traces)?;
+    let log = telemetry::start(args.log_format, &args.log, traces.as_ref())?;
+    let outcome = serve_logged(args, log);
+    if let Some(traces) = traces {
+        traces.finish();
+    }
+    outcome
+}
+
+fn serve_logged(args: &ServeArgs, log: LogFilter) -> Result<(), Failure> {
+    let tls = Tls::open(&args.tls)?;
     let listener = bind(args.listen)?;
     let migrate = if args.no_migrate {
         Migrate::Never
@@ -62,32 +73,36 @@ pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
         .database_connections
         .map_or_else(|| connections_for(cores()), usize::from);
     let database = Database::open(&args.database, migrate, connections)?;
-    let outcome = serve_on(args, &database, listener);
+    let outcome = serve_on(args, &database, listener, tls, log);
     let closed = database.close();
     outcome.and(closed)
 }
 
-fn serve_on(args: &ServeArgs, database: &Database, listener: TcpListener) -> Result<(), Failure> {
+fn serve_on(
+    args: &ServeArgs,
+    database: &Database,
+    listener: TcpListener,
+    tls: Option<Tls>,
+    log: LogFilter,
+) -> Result<(), Failure> {
     let address = listener.local_addr()?;
     let sealing = secret::sealing_keys(
         &args.secret,
         database.data_dir(),
         database.store().signing_keys()?.is_empty(),
     )?;
-    let state = web::Data::new(build_state(
-        args,
-        database.store().clone(),
-        sealing,
-        address,
-    )?);
+    let state = web::Data::new(AppState {
+        log,
+        ..build_state(args, database.store().clone(), sealing, address)?
+    });
     capacity::tell(&args.passwords, &state.passwords);
     let shared = state.clone().into_inner();
     let workers = args.workers.map_or_else(cores, usize::from);
     rt::System::new().block_on(async {
         // Before anybody is told that we listen, and may tell us to stop.
         let signals = Signals::listen()?;
-        let server = run(listener, state, workers, args.shutdown_timeout)?;
-        announce(address)?;
+        let server = run(listener, tls, state, workers, args.shutdown_timeout)?;
+        announce(args.tls.scheme(), address)?;
         stopping::until_stopped(server, signals, &shared, args.drain_delay).await
     })?;
     Ok(())
@@ -152,7 +167,7 @@ fn in_batches(remove: impl Fn() -> Result<usize, StoreError>) -> Result<usize, S
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).map_err(|error| {
+    let listener = TcpListener::bind(address).map_err(|error| {
         Failure::new(match error.kind() {
             io::ErrorKind::AddrInUse => format!(
                 "{address} is in use by another program: stop it, or choose another address with \
@@ -160,16 +175,32 @@ fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
             ),
             _ => format!("cannot listen on {address}: {error}; choose an address with --listen"),
         })
-    })
+    })?;
+    give_up_who_reads_nothing(&listener)?;
+    Ok(listener)
+}
+
+/// Connections end whose other side is gone, or takes nothing of an answer. Each inherits it.
+#[cfg(target_os = "linux")]
+fn give_up_who_reads_nothing(listener: &TcpListener) -> io::Result<()> {
+    let millis = u32::try_from(KEEP_ALIVE.as_millis()).unwrap_or(u32::MAX);
+    rustix::net::sockopt::set_tcp_user_timeout(listener, millis)?;
+    Ok(())
+}
+
+/// Elsewhere the system's own patience has to do.
+#[cfg(not(target_os = "linux"))]
+fn give_up_who_reads_nothing(_: &TcpListener) -> io::Result<()> {
+    Ok(())
 }
 
 /// The one line on standard output, for people and for scripts that wait for it.
-fn announce(address: SocketAddr) -> io::Result<()> {
+fn announce(scheme: &str, address: SocketAddr) -> io::Result<()> {
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "started");
     let mut out = io::stdout();
     writeln!(
         out,
-        "passgate listening on http://{address}, try it at http://{address}/docs/"
+        "passgate listening on {scheme}://{address}, try it at {scheme}://{address}/docs/"
     )?;
     out.flush()
 }
@@ -225,6 +256,8 @@ pub fn build_state(
         tokens: Tokens::new(issuer, audience, refresh, lifetimes, Arc::clone(&clock)),
         verifier,
         keys,
+        log: LogFilter::of_others(&args.log),
+        is_traced: args.traces.traces.is_some(),
         registration: args.registration,
         audit_retention: args.audit_retention,
         allowed_origins: args.allowed_origin.clone(),
@@ -279,13 +312,14 @@ fn signer(
     }
 }
 
-/// Starts the server on a bound listener, and beside it what follows the signing keys and the
-/// sessions in use, and removes what is over.
+/// Starts the server on a bound listener, and beside it what follows the signing keys, the
+/// certificate and the sessions in use, and removes what is over.
 ///
 /// # Errors
 /// An I/O error if the listener cannot be used.
 pub fn run(
     listener: TcpListener,
+    tls: Option<Tls>,
     state: web::Data<AppState>,
     workers: usize,
     shutdown_timeout: Duration,
@@ -307,12 +341,19 @@ pub fn run(
     .workers(workers)
     .max_connections(most)
     .client_request_timeout(HEADER_TIMEOUT)
+    .tls_handshake_timeout(HEADER_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
     // Who closes the connection is not worked for any longer: no hash, no query.
     .h1_allow_half_closed(false)
     .shutdown_timeout(shutdown_timeout.as_secs())
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    Ok(server)
+    .disable_signals();
+    let server = match tls {
+        None => server.listen(listener)?,
+        Some(tls) => {
+            let config = tls.server_config().map_err(io::Error::other)?;
+            rt::spawn(tls.follow());
+            server.listen_rustls_0_23(listener, config)?
+        }
+    };
+    Ok(server.run())
 }

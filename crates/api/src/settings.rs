@@ -56,10 +56,11 @@ impl Settings {
     /// # Errors
     /// A [`Failure`] that names the setting that is wrong.
     pub fn check(args: &ServeArgs, address: SocketAddr) -> Result<Self, Failure> {
+        let scheme = args.tls.scheme();
         let url = args
             .issuer
             .clone()
-            .unwrap_or_else(|| format!("http://{address}"));
+            .unwrap_or_else(|| format!("{scheme}://{address}"));
         if !["http://", "https://"]
             .iter()
             .any(|scheme| url.starts_with(scheme))

@@ -16,6 +16,7 @@ use crate::config::Registration;
 use crate::cors::AllowedOrigin;
 use crate::live::LiveSessions;
 use crate::metrics::Metrics;
+use crate::telemetry::LogFilter;
 
 /// The parts of a running Passgate. One of it exists; handlers share it.
 pub struct AppState {
@@ -43,10 +44,21 @@ pub struct AppState {
     pub trusted_proxies: Vec<IpNet>,
     /// Sessions that were seen alive a moment ago.
     pub live: LiveSessions,
+    /// What is logged.
+    pub log: LogFilter,
+    /// Whether requests are traced.
+    pub is_traced: bool,
     /// What is counted.
     pub metrics: Metrics,
     /// Whether the end was asked for: nothing more should be sent here.
     pub draining: AtomicBool,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl AppState {
+    /// Whether clients come by HTTPS, whoever ends it.
+    pub fn is_https(&self) -> bool {
+        self.tokens.issuer_id().as_str().starts_with("https://")
+    }
 }

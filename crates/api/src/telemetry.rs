@@ -1,15 +1,25 @@
-//! The log: pretty on a terminal, a JSON object a line otherwise.
+//! The log: pretty on a terminal, a JSON object a line otherwise. And traces, for those who collect
+//! them.
 
+mod filter;
 mod json;
+mod traces;
 
 use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
 
 use crate::failure::Failure;
+use filter::Apply;
 use json::{Line, Members};
+
+pub(crate) use traces::{answered, continue_trace, name_trace};
+
+pub use filter::{Change, Checked, InvalidFilter, LogFilter, NotOurs, Other};
+pub use traces::Traces;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,31 +36,72 @@ pub enum LogFormat {
 ///
 /// # Errors
 /// A [`Failure`] if the filter cannot be read.
-pub fn start(format: LogFormat, filter: &str) -> Result<(), Failure> {
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse(filter)
-        .map_err(|error| {
-            Failure::new(format!(
-                "--log cannot be used: {error}; it looks like info or warn,passgate_api=debug"
-            ))
-        })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    let pretty = match format {
+pub fn start(
+    format: LogFormat,
+    filter: &str,
+    traces: Option<&Traces>,
+) -> Result<LogFilter, Failure> {
+    let parsed = filter::parse(filter).map_err(|error| {
+        Failure::new(format!(
+            "--log cannot be used: {error}; it looks like info or warn,passgate_api=debug"
+        ))
+    })?;
+    let is_pretty = match format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Pretty => true,
         LogFormat::Json => false,
     };
-    let outcome = if pretty {
-        log.with_target(false)
-            .with_ansi(io::stderr().is_terminal())
-            .try_init()
-    } else {
-        log.fmt_fields(Members).event_format(Line).try_init()
+    let started = match traces {
+        None => lines(is_pretty, parsed),
+        Some(traces) => lines_and_spans(is_pretty, parsed, traces),
     };
-    // The one error is that a log is there already.
-    drop(outcome);
-    Ok(())
+    // Without an `Apply` a log is there already.
+    Ok(match started {
+        Some(apply) => LogFilter::new(filter, apply),
+        None => LogFilter::of_others(filter),
+    })
+}
+
+fn lines(is_pretty: bool, filter: EnvFilter) -> Option<Apply> {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    // The last word on the type of the builder is that its filter can be exchanged.
+    if is_pretty {
+        let log = log
+            .with_target(false)
+            .with_ansi(io::stderr().is_terminal())
+            .with_filter_reloading();
+        let handle = log.reload_handle();
+        log.try_init().ok()?;
+        Some(Box::new(move |filter| handle.reload(filter).is_ok()))
+    } else {
+        let log = log
+            .fmt_fields(Members)
+            .event_format(Line)
+            .with_filter_reloading();
+        let handle = log.reload_handle();
+        log.try_init().ok()?;
+        Some(Box::new(move |filter| handle.reload(filter).is_ok()))
+    }
+}
+
+/// The filter is for the lines alone: what is traced is another question.
+fn lines_and_spans(is_pretty: bool, filter: EnvFilter, traces: &Traces) -> Option<Apply> {
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = if is_pretty {
+        lines
+            .with_target(false)
+            .with_ansi(io::stderr().is_terminal())
+            .boxed()
+    } else {
+        lines.fmt_fields(Members).event_format(Line).boxed()
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(traces.layer())
+        .try_init()
+        .ok()?;
+    Some(Box::new(move |filter| handle.reload(filter).is_ok()))
 }

@@ -11,6 +11,7 @@ use passgate_auth::password::PasswordError;
 use passgate_domain::ports::StoreError;
 
 use super::{ApiError, FieldError};
+use crate::telemetry::NotOurs;
 
 /// How long clients are told to wait when the database is away, in seconds.
 const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -25,6 +26,12 @@ impl From<StoreError> for ApiError {
             },
             StoreError::Corrupt { .. } | StoreError::Internal(_) => Self::Internal(error.into()),
         }
+    }
+}
+
+impl From<NotOurs> for ApiError {
+    fn from(NotOurs: NotOurs) -> Self {
+        Self::LogOfOthers
     }
 }
 

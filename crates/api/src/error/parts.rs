@@ -186,6 +186,11 @@ impl ApiError {
                 "invalid_request",
                 "Tokens are signed with a shared secret (HS256): there are no keys to rotate",
             ),
+            Self::LogOfOthers => Parts::new(
+                S::CONFLICT,
+                "invalid_request",
+                "The log belongs to the program that this server is a part of",
+            ),
             Self::NotFound => Parts::new(
                 S::NOT_FOUND,
                 "invalid_request",

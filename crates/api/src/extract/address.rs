@@ -27,6 +27,12 @@ pub(crate) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     Some(client(peer, headers, trusted))
 }
 
+/// Whether a proxy of ours sent the request.
+pub(crate) fn is_of_trusted(request: &HttpRequest, trusted: &[IpNet]) -> bool {
+    let peer = request.peer_addr();
+    peer.is_some_and(|peer| is_trusted(peer.ip(), trusted))
+}
+
 fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     let address = address.to_canonical();
     trusted.iter().any(|net| net.contains(&address))

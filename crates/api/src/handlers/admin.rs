@@ -3,4 +3,5 @@
 pub mod audit;
 pub mod clients;
 pub mod keys;
+pub mod log;
 pub mod users;

@@ -174,8 +174,7 @@ async fn log_in(
     } = outcome?;
     tracing::info!(user_id = %granted.user.id, session = %granted.session, upgraded, "logged in");
     let mut response = render_granted(&granted);
-    let is_https = state.tokens.issuer_id().as_str().starts_with("https://");
-    if let Some(cookie) = extract::keep_device(&device_token, is_https) {
+    if let Some(cookie) = extract::keep_device(&device_token, state.is_https()) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)

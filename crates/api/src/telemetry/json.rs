@@ -93,19 +93,24 @@ fn text(writer: &mut impl Write, text: &str) -> fmt::Result {
     writer.write_char('"')
 }
 
-/// Writes what stands between quotation marks in JSON (RFC 8259 section 7).
+/// Writes what stands between quotation marks in JSON (RFC 8259 section 7). Whatever may end a line or
+/// tell a terminal something is escaped, too: C1 (U+0085, U+009B), U+2028, U+2029.
 struct Escaped<W>(W);
 
 impl<W: Write> Write for Escaped<W> {
     fn write_str(&mut self, mut rest: &str) -> fmt::Result {
-        let special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f);
+        // The last two begin what is beyond ASCII, and much that is harmless.
+        let special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f | 0xc2 | 0xe2);
         while let Some(at) = rest.bytes().position(special) {
             let (plain, from) = rest.split_at(at);
             self.0.write_str(plain)?;
             let mut chars = from.chars();
             match chars.next() {
                 Some(mark @ ('"' | '\\')) => write!(self.0, "\\{mark}")?,
-                Some(control) => write!(self.0, "\\u{:04x}", u32::from(control))?,
+                Some(mark) if mark.is_control() || matches!(mark, '\u{2028}' | '\u{2029}') => {
+                    write!(self.0, "\\u{:04x}", u32::from(mark))?;
+                }
+                Some(harmless) => self.0.write_char(harmless)?,
                 None => {}
             }
             rest = chars.as_str();
@@ -131,6 +136,10 @@ impl<W: Write> Writing<W> {
     }
 
     fn member(&mut self, field: &Field, value: impl FnOnce(&mut W) -> fmt::Result) {
+        // Said to a collector of traces.
+        if field.name().starts_with("otel.") {
+            return;
+        }
         if self.outcome.is_ok() {
             self.outcome = self
                 .name(field.name())
@@ -229,6 +238,8 @@ mod tests {
         with_default(log, work);
         let written = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         assert!(written.ends_with('\n'));
+        let ends_a_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        assert!(!written.lines().any(|line| line.contains(ends_a_line)));
         written
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -269,7 +280,7 @@ mod tests {
 
     #[test]
     fn whatever_a_text_holds_it_is_one_line_and_the_same_text() {
-        let nasty = "a\"b\\c\nd\r\t\0\u{1b}[31m\u{7f}\u{2028}é\u{1F600}\",\"level\":\"ERROR";
+        let nasty = "a\"b\\c\nd\r\t\0\u{1b}[31m\u{7f}\u{85}\u{9b}31m\u{2028}\u{2029}é€\u{1F600}\",\"level\":\"ERROR";
         let lines = logged(|| {
             info_span!("request", path = nasty).in_scope(|| info!(agent = %nasty, "{nasty}"));
         });

@@ -73,7 +73,7 @@ impl App {
         let thread = thread::spawn(move || {
             let state = web::Data::new(state);
             rt::System::new().block_on(async {
-                let server = server::run(listener, state, 2, Duration::from_secs(5)).unwrap();
+                let server = server::run(listener, None, state, 2, Duration::from_secs(5)).unwrap();
                 sender.send(server.handle()).unwrap();
                 server.await.unwrap();
             });

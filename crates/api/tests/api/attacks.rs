@@ -2,6 +2,7 @@
 //! alone is tested beside it; here is what is tried on everything.
 
 mod canaries;
+mod lines;
 mod paths;
 mod pollution;
 mod races;

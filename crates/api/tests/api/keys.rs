@@ -3,17 +3,13 @@
 mod rotation;
 mod secrets;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use passgate_persistence::testing::TestDatabase;
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::app::SECRET;
 use crate::client::{Ask, PASSWORD};
-use crate::program::{Served, folder, run, run_with_input, said};
+use crate::site::Site;
 
 /// Asks again until there is an answer, for at most a minute.
 pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
@@ -26,52 +22,7 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
     panic!("{what}: never within a minute");
 }
 
-/// A folder and a database, on which commands run and replicas serve.
-struct Site {
-    folder: TempDir,
-    database: TestDatabase,
-}
-
 impl Site {
-    fn new() -> Self {
-        Self {
-            folder: folder(),
-            database: TestDatabase::new(),
-        }
-    }
-
-    fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn serve(&self, flags: &[&str]) -> Served {
-        let url = self.database.url();
-        let on = [
-            "--database-url",
-            url.expose_secret(),
-            "--argon2",
-            "m=64,t=1,p=1",
-        ];
-        Served::start(self.folder(), &[&on[..], flags].concat())
-    }
-
-    fn run(&self, command: &[&str]) -> std::process::Output {
-        let url = self.database.url();
-        let on = ["--database-url", url.expose_secret()];
-        run(self.folder(), &[command, &on].concat())
-    }
-
-    fn run_well(&self, command: &[&str]) -> String {
-        said(&self.run(command))
-    }
-
-    /// Why a command fails.
-    fn complaint(&self, command: &[&str]) -> String {
-        let output = self.run(command);
-        assert!(!output.status.success(), "{}", said(&output));
-        String::from_utf8(output.stderr).unwrap()
-    }
-
     fn keys(&self) -> Vec<Value> {
         let listed = self.run_well(&["keys", "list", "--json"]);
         serde_json::from_str(&listed).unwrap()
@@ -82,27 +33,6 @@ impl Site {
         let keys = self.keys();
         let key = keys.iter().find(|key| key["state"] == state)?;
         Some(key["kid"].as_str().unwrap().to_owned())
-    }
-
-    /// An administrator, and a token for administering.
-    fn root(&self, server: &Served) -> String {
-        let url = self.database.url();
-        let add = ["users", "add", "root", "--admin", "--password-stdin"];
-        let on = [
-            "--database-url",
-            url.expose_secret(),
-            "--argon2",
-            "m=64,t=1,p=1",
-        ];
-        said(&run_with_input(
-            self.folder(),
-            &[&add[..], &on].concat(),
-            PASSWORD,
-        ));
-        let password = PASSWORD.replace(' ', "+");
-        let form = format!("username=root&password={password}&scope=admin+profile");
-        let granted = server.post_form("/token", &form).expect(200);
-        granted["access_token"].as_str().unwrap().to_owned()
     }
 }
 

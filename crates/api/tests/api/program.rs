@@ -115,7 +115,8 @@ impl Served {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut first).unwrap();
         let Some(address) = first
-            .split_once("listening on http://")
+            .split_once("listening on http")
+            .and_then(|(_, rest)| rest.split_once("://"))
             .and_then(|(_, rest)| rest.split([',', ' ', '\n']).next()?.parse().ok())
         else {
             drop(child.wait());

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use passgate_auth::jwt::{Algorithm, Audience, IssuerId, KeySet, Verifier, VerifyError};
 use serde_json::json;
 
-use super::{ISSUER, Site, kid_of, published};
+use super::{ISSUER, kid_of, published};
 use crate::app::SECRET;
 use crate::client::{Ask, PASSWORD, compose, send};
+use crate::site::Site;
 use crate::tools;
 
 const ROTATIONS: usize = 3;

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{ISSUER, Site, published};
+use super::{ISSUER, published};
 use crate::app::SECRET;
 use crate::client::{Ask, FORM, PASSWORD, compose, try_send};
 use crate::program::{Served, folder, run_well};
+use crate::site::Site;
 
 const NEW: &str = "the secret that comes after it, long enough";
 const OLD: &str = SECRET;
