@@ -202,6 +202,11 @@ impl LocalPostgres {
         .into()
     }
 
+    /// The PostgreSQL that it is of.
+    pub fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
     /// The folder of the cluster itself.
     pub fn data(&self) -> PathBuf {
         self.home.file("data")

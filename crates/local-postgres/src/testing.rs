@@ -19,20 +19,32 @@ pub const VARIABLE: &str = "PASSGATE_TEST_DATABASE_URL";
 /// If there is no server: no test that wants one can go on.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 pub fn admin_url() -> SecretString {
-    static SERVER: OnceLock<Result<LocalPostgres, String>> = OnceLock::new();
     if let Some(url) = chosen() {
         return url;
     }
-    let server = SERVER.get_or_init(|| {
+    match server() {
+        Ok(server) => server.url("postgres"),
+        Err(error) => panic!("no PostgreSQL for the tests (or set {VARIABLE}): {error}"),
+    }
+}
+
+/// Where the programs of its PostgreSQL are; nowhere that we know, if the user chose the server.
+pub fn programs() -> Option<PathBuf> {
+    if chosen().is_some() {
+        return None;
+    }
+    let server = server().as_ref().ok()?;
+    Some(server.programs().bin().to_owned())
+}
+
+fn server() -> &'static Result<LocalPostgres, String> {
+    static SERVER: OnceLock<Result<LocalPostgres, String>> = OnceLock::new();
+    SERVER.get_or_init(|| {
         LocalPostgres::builder(folder())
             .durability(Durability::Disposable)
             .start()
             .map_err(|error| error.to_string())
-    });
-    match server {
-        Ok(server) => server.url("postgres"),
-        Err(error) => panic!("no PostgreSQL for the tests (or set {VARIABLE}): {error}"),
-    }
+    })
 }
 
 #[expect(
