@@ -36,6 +36,7 @@ mod oauth2_crate;
 mod operations;
 mod policy;
 mod program;
+mod runbooks;
 mod schemathesis;
 mod sessions;
 mod site;

@@ -91,3 +91,15 @@ pub(crate) fn nginx() -> Option<&'static str> {
     }
     nginx
 }
+
+/// Whether a program is in one of these folders, as PATH has them.
+pub(crate) fn on_path(program: &str, path: &str) -> Option<()> {
+    let is_there = std::env::split_paths(path).any(|folder| folder.join(program).is_file());
+    if !is_there {
+        skip(&format!(
+            "there is no {program} (Debian: apt-get install bash postgresql-client curl openssl)"
+        ));
+        return None;
+    }
+    Some(())
+}
