@@ -28,6 +28,8 @@ macro_rules! runbooks {
 runbooks! {
     a_server_starts_with_the_settings_of_the_page: "Running it" => running::starts,
     commands_read_the_settings_of_the_server: "Commands" => running::settings_from_a_file,
+    https_is_served_with_the_files_that_are_named: "HTTPS without a proxy" => running::https,
+    a_replica_says_more_for_a_while: "What the log says" => running::logs_more,
     the_users_of_another_app_come_over: "Moving from another app" => running::moves,
     a_budget_is_forgiven_by_one_statement: "While somebody guesses" => running::forgives,
     a_backup_is_made_while_people_log_in: "Backing up" => backup::backs_up,

@@ -1,8 +1,10 @@
 //! Starting, and small things while it runs.
 
 use passgate_persistence::testing::TestDatabase;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use secrecy::ExposeSecret;
 
+use super::incidents::log_in;
 use super::operator::{Client, Operator};
 use crate::app::SECRET;
 use crate::client::{Ask, PASSWORD};
@@ -74,4 +76,43 @@ pub(super) fn moves(operator: &mut Operator) {
     let told = operator.types("passgate users import users.csv");
     assert!(told.contains("0 "), "{told}");
     assert_eq!(server.register("matt")["id"], 9);
+}
+
+pub(super) fn https(operator: &mut Operator) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    write(&operator.folder(), "tls.crt", &cert.pem());
+    write(&operator.folder(), "tls.key", &signing_key.serialize_pem());
+    operator.means("/etc/passgate", &operator.folder().display().to_string());
+    operator.runs("export PASSGATE_TLS_CERTIFICATE");
+    let server = operator.server();
+    operator.types(&format!("export PASSGATE_LISTEN={}", server.address()));
+    operator.types("passgate healthcheck");
+}
+
+pub(super) fn logs_more(operator: &mut Operator) {
+    operator.types(&format!(
+        "passgate users add root --admin --password-stdin <<< '{PASSWORD}'"
+    ));
+    let server = operator.server();
+    let granted = log_in(&server, "root", PASSWORD, "admin").expect(200);
+    let token = granted["access_token"].as_str().unwrap();
+    operator.types(&format!("TOKEN={token}"));
+    operator.means(
+        "http://replica:8000",
+        &format!("http://{}", server.address()),
+    );
+    let said = operator.runs("curl");
+    assert!(
+        said.contains("passgate_api=debug") && said.contains("until"),
+        "{said}"
+    );
+    let said = server.get_as(token, "/admin/log").expect(200);
+    assert!(
+        said["filter"]
+            .as_str()
+            .unwrap()
+            .contains("passgate_api=debug"),
+        "{said}"
+    );
 }
