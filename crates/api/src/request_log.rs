@@ -224,8 +224,11 @@ fn count(response: &ServiceResponse<BoxBody>, elapsed: Duration) {
             .extensions()
             .get::<OAuthError>()
             .copied();
-        let outcome = error.map_or("granted", |OAuthError(error)| error);
-        state.metrics.granted(outcome);
+        // A preflight has neither.
+        let granted = (status == StatusCode::OK).then_some("granted");
+        if let Some(outcome) = error.map(|OAuthError(error)| error).or(granted) {
+            state.metrics.granted(outcome);
+        }
     }
     state
         .metrics

@@ -74,6 +74,18 @@ fn a_page_of_a_named_origin_asks_and_reads() {
 }
 
 #[test]
+fn a_preflight_is_no_grant() {
+    let app = App::with(&FLAGS);
+    app.register("matt");
+    assert_eq!(preflight(&app, OURS, "/token").status, 204);
+    let granted = r#"passgate_token_requests_total{outcome="granted"}"#;
+    assert!(!app.get("/metrics").text().contains(granted));
+    app.log_in("matt", PASSWORD).expect(200);
+    let text = app.get("/metrics").text().to_owned();
+    assert!(text.contains(&format!("{granted} 1\n")), "{text}");
+}
+
+#[test]
 fn a_page_of_another_origin_reads_nothing_and_caches_keep_the_two_apart() {
     let app = App::with(&FLAGS);
     for other in [
