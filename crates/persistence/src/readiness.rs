@@ -1,7 +1,7 @@
 //! Whether the database would take a log-in.
 
 use diesel::prelude::*;
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::Bool;
 use passgate_domain::ports::StoreError;
 
@@ -32,8 +32,10 @@ impl PgStore {
             )
             .get_result(connection)?;
             if reads_only {
-                let why = "the database takes no writes";
-                return Err(StoreError::Unavailable(why.into()).into());
+                // As a write would be told, so that another server is looked for.
+                let why = "the database takes no writes".to_owned();
+                let kind = DatabaseErrorKind::ReadOnlyTransaction;
+                return Err(DieselError::DatabaseError(kind, Box::new(why)).into());
             }
             Ok(())
         })?;
