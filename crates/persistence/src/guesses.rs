@@ -90,12 +90,14 @@ struct CountedRow {
     within: bool,
 }
 
-/// Of keys of which everything is forgiven. The table is small and no time in it is indexed.
+/// Of keys of which everything is forgiven. The table is small and no time in it is indexed. Waits for
+/// nobody: whoever counts holds rows in the order of their keys, and these come in none.
 const REMOVE: &str = "
     WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($3) AS is_ours),
     forgiven AS MATERIALIZED (
         SELECT key FROM guesses
-        WHERE (SELECT is_ours FROM turn) AND arrival < $1 AND not_before < $1 LIMIT $2)
+        WHERE (SELECT is_ours FROM turn) AND arrival < $1 AND not_before < $1 LIMIT $2
+        FOR UPDATE SKIP LOCKED)
     DELETE FROM guesses
     WHERE key IN (SELECT key FROM forgiven) AND arrival < $1 AND not_before < $1";
 
