@@ -1,6 +1,7 @@
 //! From settings to a running server. Production and tests take the same way.
 
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -98,7 +99,9 @@ fn serve_on(
     capacity::tell(&args.passwords, &state.passwords);
     let shared = state.clone().into_inner();
     let workers = args.workers.map_or_else(cores, usize::from);
-    rt::System::new().block_on(async {
+    // Never dropped: it would wait for its threads, one of which may wait for a database that hangs.
+    let system = ManuallyDrop::new(rt::System::new());
+    system.block_on(async {
         // Before anybody is told that we listen, and may tell us to stop.
         let signals = Signals::listen()?;
         let server = run(listener, tls, state, workers, args.shutdown_timeout)?;

@@ -1,6 +1,12 @@
 use std::io::{Read, Write};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use diesel::prelude::*;
+use diesel::sql_types::Int4;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use passgate_persistence::testing::TestDatabase;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -8,6 +14,7 @@ use serde_json::json;
 use crate::app::SECRET;
 use crate::client::{Ask, PASSWORD, connect, finish};
 use crate::program::{Served, folder};
+use crate::tools;
 
 #[test]
 fn what_is_under_way_is_finished() {
@@ -104,5 +111,65 @@ fn draining_ends_after_its_delay() {
     server.wait_for("stopping");
     assert!(begun.elapsed().as_millis() >= 700, "{:?}", begun.elapsed());
     let (status, log) = server.end();
+    assert!(status.success(), "{log}");
+}
+
+#[derive(QueryableByName)]
+struct Process {
+    #[diesel(sql_type = Int4)]
+    pid: i32,
+}
+
+/// The processes of the database that the server has connections to, which stand still until this is
+/// dropped.
+struct Stopped(Vec<Pid>);
+
+impl Stopped {
+    /// `None` if they do not let us.
+    fn of(database: &TestDatabase) -> Option<Self> {
+        let connected: Vec<Process> = diesel::sql_query(
+            "SELECT pid FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'passgate'",
+        )
+        .load(&mut database.connect())
+        .unwrap();
+        let pids = connected.iter().map(|process| Pid::from_raw(process.pid));
+        let stopped = Self(pids.collect());
+        assert!(!stopped.0.is_empty());
+        let mut stops = stopped.0.iter().map(|pid| kill(*pid, Signal::SIGSTOP));
+        stops.all(|stop| stop.is_ok()).then_some(stopped)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            kill(*pid, Signal::SIGCONT).ok();
+        }
+    }
+}
+
+/// A thread that waits for it cannot be ended.
+#[test]
+fn a_database_that_hangs_is_not_waited_for() {
+    let (folder, database) = (folder(), TestDatabase::new());
+    let url = database.url();
+    let flags = ["--database-url", url.expose_secret(), "--secret", SECRET];
+    let flags = [
+        &flags[..],
+        &["--database-connections", "1", "--jwks-max-age", "1s"],
+    ]
+    .concat();
+    let server = Served::start(folder.path(), &flags);
+    let Some(_stopped) = Stopped::of(&database) else {
+        tools::skip("no process of the database is stopped: it is another user's");
+        return;
+    };
+    server.wait_for("the signing keys cannot be read");
+    server.signal(Signal::SIGTERM);
+    server.wait_for("stopping");
+    let (ended, has_ended) = mpsc::channel();
+    thread::spawn(move || ended.send(server.end()));
+    let (status, log) = has_ended.recv_timeout(Duration::from_secs(20)).unwrap();
     assert!(status.success(), "{log}");
 }
