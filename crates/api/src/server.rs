@@ -65,6 +65,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), Failure> {
 fn serve_logged(args: &ServeArgs, log: LogFilter) -> Result<(), Failure> {
     let tls = Tls::open(&args.tls)?;
     let listener = bind(args.listen)?;
+    let settings = Settings::check(args, listener.local_addr()?)?;
     let migrate = if args.no_migrate {
         Migrate::Never
     } else {
@@ -74,13 +75,14 @@ fn serve_logged(args: &ServeArgs, log: LogFilter) -> Result<(), Failure> {
         .database_connections
         .map_or_else(|| connections_for(cores()), usize::from);
     let database = Database::open(&args.database, migrate, connections)?;
-    let outcome = serve_on(args, &database, listener, tls, log);
+    let outcome = serve_on(args, settings, &database, listener, tls, log);
     let closed = database.close();
     outcome.and(closed)
 }
 
 fn serve_on(
     args: &ServeArgs,
+    settings: Settings,
     database: &Database,
     listener: TcpListener,
     tls: Option<Tls>,
@@ -94,7 +96,7 @@ fn serve_on(
     )?;
     let state = web::Data::new(AppState {
         log,
-        ..build_state(args, database.store().clone(), sealing, address)?
+        ..build_state(args, settings, database.store().clone(), sealing)?
     });
     capacity::tell(&args.passwords, &state.passwords);
     let shared = state.clone().into_inner();
@@ -222,12 +224,12 @@ fn connections_for(cores: usize) -> usize {
 /// Puts together what the handlers need.
 ///
 /// # Errors
-/// A [`Failure`] that names the setting or the key that is wrong.
+/// A [`Failure`] that names the key that is wrong.
 pub fn build_state(
     args: &ServeArgs,
+    settings: Settings,
     store: PgStore,
     sealing: impl Into<SealingKeys>,
-    address: SocketAddr,
 ) -> Result<AppState, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let Settings {
@@ -238,7 +240,7 @@ pub fn build_state(
         signing,
         passwords,
         policy,
-    } = Settings::check(args, address)?;
+    } = settings;
     let sealing = Arc::new(sealing.into());
     let refresh = refresh_tokens(&sealing)?;
     let guessing = Arc::new(guessing(args, &sealing)?);

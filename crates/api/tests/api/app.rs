@@ -10,6 +10,7 @@ use actix_web::{rt, web};
 use clap::Parser;
 use passgate_api::config::ServeArgs;
 use passgate_api::server;
+use passgate_api::settings::Settings;
 use passgate_auth::password::Passwords;
 use passgate_auth::seal::SealingKey;
 use passgate_persistence::testing::TestDatabase;
@@ -66,7 +67,8 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let sealing = SealingKey::from_secret(&SecretString::from(SECRET)).unwrap();
-        let state = server::build_state(&args, database.store(), sealing, address)
+        let state = Settings::check(&args, address)
+            .and_then(|settings| server::build_state(&args, settings, database.store(), sealing))
             .unwrap_or_else(|failure| panic!("{failure}"));
         let passwords = state.passwords.clone();
         let (sender, receiver) = mpsc::channel();

@@ -53,6 +53,20 @@ fn whatever_stops_a_start_is_named_by_the_check() {
     }
 }
 
+/// Nor a database migrated, or made, for a server that does not start.
+#[test]
+fn a_start_with_settings_that_cannot_be_used_opens_nothing() {
+    let folder = folder();
+    let flags = ["--listen", "127.0.0.1:0", "--issuer", "id.example.com"];
+    let output = run(folder.path(), &flags);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && said.contains("--issuer"),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn with_a_connection_it_knows_whether_the_secret_opens_the_keys() {
     let (folder, database) = (folder(), TestDatabase::new());
