@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
 use passgate_auth::flows::Guessing;
-use passgate_auth::jwt::KeyRing;
+use passgate_auth::jwt::{Issuer, KeyRing};
 use passgate_auth::password::{InUse, Passwords};
 use passgate_domain::guess::Guesser;
 use passgate_domain::signing_key::SigningKeyState;
@@ -152,6 +152,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// What counts guesses.
     pub guessing: Arc<Guessing>,
+    /// What signs.
+    pub issuer: Issuer,
     /// The keys; none where tokens are signed with a secret that is shared.
     pub keys: Option<KeyRing>,
 }
@@ -258,6 +260,11 @@ impl Collector for Known {
             "database_connections_idle",
             "Connections to the database that are free",
             idle.into(),
+        )?;
+        gauge(
+            "signing_ready",
+            "1 if tokens are signed, 0 if there is no key to sign with",
+            u64::from(self.parts.issuer.ready().is_ok()),
         )?;
         if let Some(keys) = &self.parts.keys {
             gauge(

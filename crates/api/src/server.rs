@@ -252,6 +252,7 @@ pub fn build_state(
             store: store.clone(),
             passwords: passwords.clone(),
             guessing: Arc::clone(&guessing),
+            issuer: issuer.clone(),
             keys: keys.as_ref().map(|keys| keys.ring().clone()),
         }),
         guessing,

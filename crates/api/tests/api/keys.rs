@@ -261,6 +261,11 @@ fn a_key_that_a_replica_cannot_open_keeps_it_from_signing_and_is_named() {
     eventually("it is not ready", || {
         (server.get("/health/ready").status == 503).then_some(())
     });
+    let is_told = |ready: &str| {
+        let reply = server.get("/metrics");
+        assert!(reply.text().contains(ready), "{}", reply.text());
+    };
+    is_told("passgate_signing_ready 0\n");
     let refused = server.log_in("matt", PASSWORD);
     assert!(refused.header("retry-after").is_some());
     assert_eq!(refused.expect(503)["error"], "temporarily_unavailable");
@@ -268,6 +273,7 @@ fn a_key_that_a_replica_cannot_open_keeps_it_from_signing_and_is_named() {
     eventually("it is ready", || {
         (server.get("/health/ready").status == 200).then_some(())
     });
+    is_told("passgate_signing_ready 1\n");
     server.log_in("matt", PASSWORD).expect(200);
     let log = server.stop();
     for told in [
