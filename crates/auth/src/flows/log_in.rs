@@ -142,7 +142,19 @@ pub fn log_in<S: UserStore + SessionStore + ClientStore + AuditStore + GuessStor
                 return Err(error);
             }
         };
-        let upgraded = checked.upgrade && upgrade_hash(store, passwords, &mut checked, command)?;
+        let mut upgraded = false;
+        if checked.upgrade {
+            // It takes as long as another guess, and stays: both tell that the password is right.
+            match guessing.still(store, &admitted, tokens.now()) {
+                Ok(()) => {}
+                Err(NotAdmitted::TooMany(error)) => {
+                    overtaken = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            upgraded = upgrade_hash(store, passwords, &mut checked, command)?;
+        }
         let Credentials {
             user,
             password_hash,

@@ -1,10 +1,11 @@
+use std::thread;
 use std::time::Duration;
 
 use passgate_auth::flows::{
     ChangePassword, ChangePasswordError, GuessLimits, Guessing, LogIn, LogInError, LoggedIn,
-    TooManyGuesses, change_password,
+    TooManyGuesses, change_password, log_in,
 };
-use passgate_auth::password::Policy;
+use passgate_auth::password::{Cost, Passwords, Policy};
 use passgate_domain::audit::{Act, EventFilter};
 use passgate_domain::guess::{Budget, Guesser};
 use passgate_domain::ports::AuditStore;
@@ -215,6 +216,56 @@ fn what_is_refused_for_its_scope_is_within_the_budget() {
         matches!(refused, Err(LogInError::TooMany(_))),
         "{refused:?}"
     );
+}
+
+/// An upgrade takes as long as another guess, and stays.
+#[test]
+fn a_right_guess_that_was_overtaken_upgrades_nothing() {
+    let world = world();
+    world.register("matt", &[]);
+    let before = world.stored("matt");
+    let stronger = Passwords::builder()
+        .cost(Cost::try_new(32 * 1024, 8, 1).unwrap())
+        .arenas(1)
+        .build()
+        .unwrap();
+    let command = LogIn {
+        username: Username::parse("matt").ok(),
+        password: Password::parse(RIGHT).unwrap(),
+        scope: ScopeSet::default(),
+        client: None,
+        device: Device::default(),
+        device_token: None,
+    };
+    let outcome = thread::scope(|scope| {
+        let other = Password::parse(WRONG).unwrap();
+        let (stronger, command) = (&stronger, &command);
+        let holding = scope.spawn(move || stronger.hash_blocking(&other));
+        while stronger.at_work() == 0 {
+            thread::yield_now();
+        }
+        let World {
+            store,
+            tokens,
+            guessing,
+            ..
+        } = &world;
+        let act = world.act();
+        let right = scope.spawn(move || log_in(store, stronger, tokens, guessing, command, &act));
+        // It was let in, and waits for the arena.
+        while stronger.waiting() == 0 {
+            assert!(!right.is_finished());
+            thread::yield_now();
+        }
+        assert_eq!(world.attack("matt", 30), 10);
+        assert!(!holding.is_finished(), "the other hash takes longer");
+        right.join().unwrap()
+    });
+    assert!(
+        matches!(outcome, Err(LogInError::TooMany(_))),
+        "{outcome:?}"
+    );
+    assert!(world.stored("matt") == before);
 }
 
 #[test]
