@@ -21,6 +21,9 @@ const LONGEST: Duration = Duration::from_hours(24);
 /// The most guesses that are free.
 const MOST: u32 = 1_000_000;
 
+/// How far the clocks of those who count together may be apart.
+const APART: Duration = Duration::from_mins(1);
+
 /// What guesses are counted under. Made of a name or an address by whoever has a secret: it tells
 /// neither.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -170,6 +173,13 @@ impl Budget {
     pub fn slack(&self) -> Duration {
         self.every * (self.burst - 1)
     }
+
+    /// How far ahead of the clock a wait may end: nobody waits longer than one guess takes to be
+    /// forgiven, and clocks differ a little. What ends later was counted before the clock was stepped
+    /// back, or with another budget, and stands against nobody.
+    pub fn horizon(&self) -> Duration {
+        self.every + APART
+    }
 }
 
 /// What is known of the guesses under one key.
@@ -185,6 +195,7 @@ impl Tally {
     /// Counts one more wrong guess. Whether it is looked at is [`Tally::waits`]' business, before.
     #[must_use]
     pub fn after(known: Option<Self>, budget: &Budget, now: OffsetDateTime) -> Self {
+        let known = known.filter(|known| known.not_before <= now + budget.horizon());
         let from = known.map_or(now, |known| known.arrival.max(now));
         let arrival = from + budget.every;
         let over = arrival - now - budget.slack();
@@ -203,10 +214,11 @@ impl Tally {
         }
     }
 
-    /// How long until the next guess is looked at, if not now.
-    pub fn waits(&self, now: OffsetDateTime) -> Option<Duration> {
+    /// How long until the next guess is looked at, if not now. What ends beyond the budget's
+    /// [`horizon`](Budget::horizon) is no wait.
+    pub fn waits(&self, budget: &Budget, now: OffsetDateTime) -> Option<Duration> {
         let wait = Duration::try_from(self.not_before - now).ok()?;
-        (!wait.is_zero()).then_some(wait)
+        (!wait.is_zero() && wait <= budget.horizon()).then_some(wait)
     }
 }
 
@@ -278,7 +290,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..24 {
             let tally = Tally::after(known, &account(), now);
-            let wait = tally.waits(now).unwrap_or_default();
+            let wait = tally.waits(&account(), now).unwrap_or_default();
             waits.push(wait.as_secs_f64().round());
             now += wait;
             known = Some(tally);
@@ -327,8 +339,32 @@ mod tests {
             not_before: NOW,
         };
         let budget = Budget::try_new(2, Duration::from_secs(1)).unwrap();
-        let tally = Tally::after(Some(known), &budget.doubling(), NOW);
-        assert_eq!(tally.waits(NOW), Some(Duration::from_secs(1)));
+        let budget = budget.doubling();
+        let tally = Tally::after(Some(known), &budget, NOW);
+        assert_eq!(tally.waits(&budget, NOW), Some(Duration::from_secs(1)));
+    }
+
+    /// Or else the step would lock out whoever mistyped once before it.
+    #[test]
+    fn what_was_counted_before_the_clock_was_stepped_back_stands_against_nobody() {
+        let steady = Budget::try_new(5, Duration::from_millis(50)).unwrap();
+        for budget in [account(), steady] {
+            let before = Tally::after(None, &budget, NOW + Duration::from_hours(24));
+            assert_eq!(before.waits(&budget, NOW), None);
+            let after = Tally::after(Some(before), &budget, NOW);
+            assert_eq!(after, Tally::after(None, &budget, NOW));
+        }
+    }
+
+    #[test]
+    fn the_longest_wait_is_one_by_another_clock_that_is_a_little_behind() {
+        let one = Budget::try_new(1, Duration::from_millis(50)).unwrap();
+        let tally = Tally::after(None, &one, NOW);
+        let behind = NOW - Duration::from_secs(59);
+        assert_eq!(
+            tally.waits(&one, behind),
+            Some(Duration::from_millis(59_050))
+        );
     }
 
     #[test]

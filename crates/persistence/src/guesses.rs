@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use diesel::dsl::max;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Double, Nullable, Text, Timestamptz};
 use passgate_domain::audit::Act;
-use passgate_domain::guess::{Charge, Counted, GuessKey, Tally, subscriber};
+use passgate_domain::guess::{Charge, Counted, Tally, subscriber};
 use passgate_domain::ports::{Guess, GuessStore, Opening, Prospect, StoreError};
 use passgate_domain::session::NewSession;
 use passgate_domain::{PasswordHash, Username};
@@ -41,8 +40,8 @@ impl Statement for Look {
 
 /// `Tally::after`, with the slack read from what would be inserted: the arrival time of a first guess,
 /// less the slack. Rows are locked in the order of their keys, so that nobody waits in a circle.
-/// Whoever waits for a row sees what the one before made of it. Nothing here is written ahead, so
-/// that the commit waits for no disk.
+/// Whoever waits for a row sees what the one before made of it; what is beyond the horizon is begun
+/// anew. Nothing here is written ahead, so that the commit waits for no disk.
 struct Count;
 
 impl Statement for Count {
@@ -64,13 +63,16 @@ impl Statement for Count {
                          extract(epoch FROM ahead.over)::float8 / ahead.every - 1))))
                 ELSE $2 + ahead.over END
             FROM unnest($1, $3, $4, $5) AS charge (key, every, slack, is_doubling),
-                 LATERAL (SELECT greatest(known.arrival, $2) + make_interval(secs => charge.every)
-                                     AS arrival,
-                                 greatest(known.arrival, $2) + make_interval(secs => charge.every)
-                                     - $2 - make_interval(secs => charge.slack) AS over,
+                 LATERAL (SELECT make_interval(secs => charge.every) + CASE
+                              WHEN known.not_before <= $2 THEN greatest(known.arrival, $2)
+                              ELSE $2 END AS arrival) AS next,
+                 LATERAL (SELECT next.arrival,
+                                 next.arrival - $2 - make_interval(secs => charge.slack) AS over,
                                  charge.every, charge.is_doubling) AS ahead
             WHERE charge.key = known.key)
-        WHERE known.not_before <= $2
+        WHERE known.not_before <= $2 OR known.not_before > (
+            SELECT $2 + make_interval(secs => horizon)
+            FROM unnest($1, $6) AS charge (key, horizon) WHERE charge.key = known.key)
         RETURNING key, arrival, not_before)
     SELECT key, arrival, not_before, true AS within FROM counted
     UNION ALL
@@ -112,20 +114,41 @@ fn beginning(address: IpAddr) -> Option<String> {
     Some(format!("{first}:"))
 }
 
-fn bytes(keys: &[GuessKey]) -> Vec<&[u8]> {
-    keys.iter().map(|key| &key.as_bytes()[..]).collect()
+pub(crate) fn bytes(charges: &[Charge]) -> Vec<&[u8]> {
+    let keys = charges.iter().map(|charge| &charge.key.as_bytes()[..]);
+    keys.collect()
+}
+
+/// Until when one of them has to wait at most.
+pub(crate) fn horizons(charges: &[Charge], now: OffsetDateTime) -> Vec<OffsetDateTime> {
+    let horizons = charges.iter().map(|charge| now + charge.budget.horizon());
+    horizons.collect()
+}
+
+/// Whether a time that is kept of a key makes it wait.
+fn waits(charges: &[Charge], key: &[u8], until: OffsetDateTime, now: OffsetDateTime) -> bool {
+    let tally = Tally {
+        arrival: until,
+        not_before: until,
+    };
+    let mut charges = charges.iter().filter(|charge| charge.key.as_bytes() == key);
+    charges.any(|charge| tally.waits(&charge.budget, now).is_some())
 }
 
 fn waiting_until(
     connection: &mut PgConnection,
-    keys: &[GuessKey],
+    charges: &[Charge],
     now: OffsetDateTime,
 ) -> QueryResult<Option<OffsetDateTime>> {
-    guesses::table
-        .filter(guesses::key.eq_any(bytes(keys)))
+    let kept: Vec<(Vec<u8>, OffsetDateTime)> = guesses::table
+        .filter(guesses::key.eq_any(bytes(charges)))
         .filter(guesses::not_before.gt(now))
-        .select(max(guesses::not_before))
-        .first(connection)
+        .select((guesses::key, guesses::not_before))
+        .load(connection)?;
+    let waiting = kept
+        .into_iter()
+        .filter(|(key, until)| waits(charges, key, *until, now));
+    Ok(waiting.map(|(_, until)| until).max())
 }
 
 impl GuessStore for PgStore {
@@ -135,7 +158,7 @@ impl GuessStore for PgStore {
             let values = (
                 // No name is empty.
                 guess.username.map_or("", Username::key).into_sql::<Text>(),
-                bytes(guess.keys).into_sql::<Array<Bytea>>(),
+                bytes(guess.charges).into_sql::<Array<Bytea>>(),
                 guess.now.into_sql::<Timestamptz>(),
                 address
                     .map(|address| address.to_string())
@@ -144,7 +167,11 @@ impl GuessStore for PgStore {
             );
             Ok(Prepared::<Look, _>::with(values).get_result(connection)?)
         })?;
-        row.into_prospect(guess.username, address)
+        let mut prospect = row.into_prospect(guess.username, address)?;
+        prospect
+            .waiting
+            .retain(|(key, until)| waits(guess.charges, key.as_bytes(), *until, guess.now));
+        Ok(prospect)
     }
 
     fn count_guess(
@@ -152,10 +179,6 @@ impl GuessStore for PgStore {
         charges: &[Charge],
         now: OffsetDateTime,
     ) -> Result<Vec<Counted>, StoreError> {
-        let keys: Vec<&[u8]> = charges
-            .iter()
-            .map(|charge| &charge.key.as_bytes()[..])
-            .collect();
         let of = |figure: fn(&Charge) -> f64| charges.iter().map(figure).collect::<Vec<_>>();
         let is_doubling: Vec<bool> = charges
             .iter()
@@ -163,11 +186,12 @@ impl GuessStore for PgStore {
             .collect();
         let rows: Vec<CountedRow> = self.with(|connection| {
             let values = (
-                keys.into_sql::<Array<Bytea>>(),
+                bytes(charges).into_sql::<Array<Bytea>>(),
                 now.into_sql::<Timestamptz>(),
                 of(|charge| charge.budget.every().as_secs_f64()).into_sql::<Array<Double>>(),
                 of(|charge| charge.budget.slack().as_secs_f64()).into_sql::<Array<Double>>(),
                 is_doubling.into_sql::<Array<Bool>>(),
+                of(|charge| charge.budget.horizon().as_secs_f64()).into_sql::<Array<Double>>(),
             );
             Ok(Prepared::<Count, _>::with(values).load(connection)?)
         })?;
@@ -198,14 +222,14 @@ impl GuessStore for PgStore {
         &self,
         session: &NewSession,
         credential: &PasswordHash,
-        keys: &[GuessKey],
+        charges: &[Charge],
         act: &Act,
     ) -> Result<Opening, StoreError> {
         let opening = self.with(|connection| {
-            if open::open(connection, session, credential, keys, act)? {
+            if open::open(connection, session, credential, charges, act)? {
                 return Ok(Opening::Opened);
             }
-            let until = waiting_until(connection, keys, act.at)?;
+            let until = waiting_until(connection, charges, act.at)?;
             Ok(until.map_or(Opening::Stale, Opening::Waiting))
         });
         Ok(opening?)

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use passgate_domain::audit::Act;
-use passgate_domain::guess::{Budget, Charge, Counted, GuessKey, Guesser, Tally};
+use passgate_domain::guess::{Budget, Charge, Counted, GuessKey, Guesser};
 use passgate_domain::ports::{
     Guess, GuessStore, Opening, Prospect, SessionStore, StoreError, UserStore,
 };
@@ -47,12 +47,6 @@ pub struct Guessing {
 pub(super) struct Admitted {
     charges: Vec<Charge>,
     by_store: bool,
-}
-
-impl Admitted {
-    fn keys(&self) -> Vec<GuessKey> {
-        self.charges.iter().map(|charge| charge.key).collect()
-    }
 }
 
 /// Why a guess is not looked at.
@@ -105,10 +99,10 @@ impl Guessing {
         attempt: &Attempt,
         now: OffsetDateTime,
     ) -> Result<(Option<Credentials>, Admitted), NotAdmitted> {
-        let keys: Vec<GuessKey> = attempt.charges().map(|charge| charge.key).collect();
+        let charges: Vec<Charge> = attempt.charges().copied().collect();
         let guess = Guess {
             username,
-            keys: &keys,
+            charges: &charges,
             address: attempt.address,
             now,
         };
@@ -138,10 +132,9 @@ impl Guessing {
         admitted: &Admitted,
         now: OffsetDateTime,
     ) -> Result<(), NotAdmitted> {
-        let keys = admitted.keys();
         let guess = Guess {
             username: None,
-            keys: &keys,
+            charges: &admitted.charges,
             address: None,
             now,
         };
@@ -171,7 +164,10 @@ impl Guessing {
         }
         let used_up = |charge: &&Charge| {
             let mut counted = counted.iter();
-            counted.any(|counted| counted.key == charge.key && counted.tally.waits(now).is_some())
+            counted.any(|counted| {
+                let waits = counted.tally.waits(&charge.budget, now).is_some();
+                counted.key == charge.key && waits
+            })
         };
         let used_up = charges.iter().filter(used_up);
         Ok(used_up.map(|charge| charge.guesser).collect())
@@ -186,24 +182,21 @@ impl Guessing {
         credential: &PasswordHash,
         act: &Act,
     ) -> Result<bool, NotAdmitted> {
-        let keys = admitted.keys();
+        let charges = &admitted.charges;
         if admitted.by_store {
-            match store.open_session_within(session, credential, &keys, act) {
+            match store.open_session_within(session, credential, charges, act) {
                 Ok(Opening::Opened) => return Ok(true),
                 Ok(Opening::Stale) => return Ok(false),
                 Ok(Opening::Waiting(until)) => {
                     let refuse = |charge| self.refuse(charge, until, act.at).into();
-                    return admitted
-                        .charges
-                        .first()
-                        .map_or(Ok(false), |of| Err(refuse(of)));
+                    return charges.first().map_or(Ok(false), |of| Err(refuse(of)));
                 }
                 // Whether that was the table of guesses shows when it is left out.
                 Err(error @ StoreError::Internal(_)) => self.fallback.begin(&error, act.at),
                 Err(error) => return Err(error.into()),
             }
         }
-        match longest(&admitted.charges, &self.fallback.waiting(&keys, act.at)) {
+        match longest(charges, &self.fallback.waiting(charges, act.at)) {
             Some((until, charge)) => Err(self.refuse(charge, until, act.at).into()),
             None => Ok(store.open_session(session, credential, act)?),
         }
@@ -297,7 +290,7 @@ impl Guessing {
         store: &S,
         guess: &Guess,
     ) -> Result<(Prospect, bool), StoreError> {
-        let counts = !guess.keys.is_empty();
+        let counts = !guess.charges.is_empty();
         if counts && !self.fallback.is_on(guess.now) {
             match store.look_at_guess(guess) {
                 Ok(prospect) => return Ok((prospect, true)),
@@ -317,7 +310,7 @@ impl Guessing {
         };
         let prospect = Prospect {
             credentials,
-            waiting: self.fallback.waiting(guess.keys, guess.now),
+            waiting: self.fallback.waiting(guess.charges, guess.now),
             is_from_known_address: false,
         };
         Ok((prospect, false))
@@ -330,14 +323,13 @@ impl Guessing {
         now: OffsetDateTime,
     ) -> TooManyGuesses {
         self.refused[charge.guesser as usize].fetch_add(1, Ordering::Relaxed);
-        let tally = Tally {
-            arrival: until,
-            not_before: until,
-        };
+        let wait = Duration::try_from(until - now).ok();
         TooManyGuesses {
             guesser: charge.guesser,
             budget: charge.budget,
-            retry_after: tally.waits(now).unwrap_or(Duration::from_secs(1)),
+            retry_after: wait
+                .filter(|wait| !wait.is_zero())
+                .unwrap_or(Duration::from_secs(1)),
         }
     }
 }

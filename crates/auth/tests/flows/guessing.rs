@@ -269,6 +269,17 @@ fn a_right_guess_that_was_overtaken_upgrades_nothing() {
 }
 
 #[test]
+fn a_clock_that_is_stepped_back_locks_nobody_out() {
+    let world = world();
+    world.register("matt", &[]);
+    world.clock.advance(time::Duration::hours(36));
+    world.attack("matt", 1);
+    world.clock.advance(time::Duration::hours(-36));
+    world.from(HOME, "matt", RIGHT, None).unwrap();
+    assert_eq!(world.attack("matt", 30), 10, "and guesses are counted");
+}
+
+#[test]
 fn the_log_has_the_guesses_that_were_looked_at_and_when_no_more_were() {
     let world = world();
     world.register("matt", &[]);

@@ -14,7 +14,7 @@ pub struct Guess<'a> {
     /// Whose password it is to be; `None` if the text given cannot be anybody's name.
     pub username: Option<&'a Username>,
     /// What it would be counted under.
-    pub keys: &'a [GuessKey],
+    pub charges: &'a [Charge],
     /// Where it comes from.
     pub address: Option<IpAddr>,
     /// When.
@@ -26,7 +26,8 @@ pub struct Guess<'a> {
 pub struct Prospect {
     /// The account, if there is one.
     pub credentials: Option<Credentials>,
-    /// Which of the keys have to wait, and until when.
+    /// Which of the keys have to wait, as [`Tally::waits`](crate::guess::Tally::waits) says, and until
+    /// when.
     pub waiting: Vec<(GuessKey, OffsetDateTime)>,
     /// Whether the account has a session from the guess's network
     /// ([`subscriber`](crate::guess::subscriber)), of those that are kept. Says nothing if no key
@@ -78,7 +79,7 @@ pub trait GuessStore: Send + Sync {
         &self,
         session: &NewSession,
         credential: &PasswordHash,
-        keys: &[GuessKey],
+        charges: &[Charge],
         act: &Act,
     ) -> Result<Opening, StoreError>;
 

@@ -97,6 +97,7 @@ macro_rules! store_contract {
             a_name_that_nobody_has_waits_as_any_other
             an_account_knows_the_networks_of_its_sessions
             a_right_guess_beyond_the_budget_opens_nothing
+            what_was_counted_before_the_clock_was_stepped_back_stands_against_nobody
             what_is_forgiven_is_removed_in_small_batches
         );
         $crate::store_contract!(@rules keys $make;

@@ -2,9 +2,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Text, Timestamptz, Uuid as SqlUuid};
 use passgate_domain::PasswordHash;
 use passgate_domain::audit::Act;
-use passgate_domain::guess::GuessKey;
+use passgate_domain::guess::Charge;
 use passgate_domain::session::NewSession;
 
+use crate::guesses::{bytes, horizons};
 use crate::statement::{Prepared, Statement, text};
 
 /// Writes nothing unless the user may log in with the hash that was checked. The lock on the
@@ -41,8 +42,13 @@ impl Statement for Open {
 struct OpenWithin;
 
 impl Statement for OpenWithin {
-    const SQL: &'static str =
-        open_if!("AND NOT EXISTS (SELECT FROM guesses WHERE key = ANY ($14) AND not_before > $7)");
+    const SQL: &'static str = open_if!(
+        "AND NOT EXISTS (
+            SELECT FROM guesses
+            WHERE key = ANY ($14) AND not_before > $7 AND not_before <= (
+                SELECT horizon FROM unnest($14, $15) AS charge (key, horizon)
+                WHERE charge.key = guesses.key))"
+    );
 }
 
 /// Opens a session unless one of the keys has to wait; where there is none, the table of guesses is
@@ -51,11 +57,11 @@ pub(crate) fn open(
     connection: &mut PgConnection,
     session: &NewSession,
     credential: &PasswordHash,
-    keys: &[GuessKey],
+    charges: &[Charge],
     act: &Act,
 ) -> QueryResult<bool> {
     macro_rules! values {
-        ($($more:expr)?) => {
+        ($($more:expr),*) => {
             (
                 session.id.as_uuid().into_sql::<SqlUuid>(),
                 session.user_id.get().into_sql::<BigInt>(),
@@ -70,16 +76,16 @@ pub(crate) fn open(
                 text(act.address.as_ref()),
                 text(act.request_id.as_ref()),
                 session.of_client.into_sql::<Bool>(),
-                $($more)?
+                $($more,)*
             )
         };
     }
-    let opened = if keys.is_empty() {
+    let opened = if charges.is_empty() {
         Prepared::<Open, _>::with(values!()).execute(connection)?
     } else {
-        let keys: Vec<&[u8]> = keys.iter().map(|key| &key.as_bytes()[..]).collect();
-        Prepared::<OpenWithin, _>::with(values!(keys.into_sql::<Array<Bytea>>()))
-            .execute(connection)?
+        let keys = bytes(charges).into_sql::<Array<Bytea>>();
+        let horizons = horizons(charges, act.at).into_sql::<Array<Timestamptz>>();
+        Prepared::<OpenWithin, _>::with(values!(keys, horizons)).execute(connection)?
     };
     Ok(opened == 1)
 }

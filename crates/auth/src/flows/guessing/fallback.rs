@@ -41,7 +41,8 @@ impl Fallback {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let mut state = self.state();
         state.until = Some(now + RETRY);
-        if state.told.is_none_or(|told| now >= told + TOLD_EVERY) {
+        let was_told = |told| is_within(now, told + TOLD_EVERY, TOLD_EVERY);
+        if !state.told.is_some_and(was_told) {
             state.told = Some(now);
             let cause = std::error::Error::source(error).map(ToString::to_string);
             tracing::warn!(
@@ -53,18 +54,22 @@ impl Fallback {
     }
 
     pub(super) fn is_on(&self, now: OffsetDateTime) -> bool {
-        self.state().until.is_some_and(|until| now < until)
+        let until = self.state().until;
+        until.is_some_and(|until| is_within(now, until, RETRY))
     }
 
     pub(super) fn waiting(
         &self,
-        keys: &[GuessKey],
+        charges: &[Charge],
         now: OffsetDateTime,
     ) -> Vec<(GuessKey, OffsetDateTime)> {
         let state = self.state();
-        let until = |key: &GuessKey| Some((*key, state.tallies.get(key)?.not_before));
-        let waiting = keys.iter().filter_map(until);
-        waiting.filter(|(_, until)| *until > now).collect()
+        let waiting = charges.iter().filter_map(|charge| {
+            let tally = state.tallies.get(&charge.key)?;
+            tally.waits(&charge.budget, now)?;
+            Some((charge.key, tally.not_before))
+        });
+        waiting.collect()
     }
 
     pub(super) fn count(&self, charges: &[Charge], now: OffsetDateTime) -> Vec<Counted> {
@@ -75,7 +80,7 @@ impl Fallback {
         }
         let count = |charge: &Charge| {
             let known = tallies.get(&charge.key).copied();
-            let waiting = known.filter(|known| known.not_before > now);
+            let waiting = known.filter(|known| known.waits(&charge.budget, now).is_some());
             let tally = waiting.unwrap_or_else(|| Tally::after(known, &charge.budget, now));
             // Who would be one too many is not counted; everybody's budget is.
             if known.is_some() || tallies.len() < KEYS {
@@ -92,5 +97,27 @@ impl Fallback {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether `until` is still to come, and no further away than it was when it was set: the clock may have
+/// been stepped back since.
+fn is_within(now: OffsetDateTime, until: OffsetDateTime, length: Duration) -> bool {
+    now < until && until <= now + length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn it_is_on_for_a_moment_also_when_the_clock_is_stepped_back() {
+        let now = datetime!(2026-11-01 12:00 UTC);
+        let fallback = Fallback::default();
+        fallback.begin(&StoreError::Internal("no table".into()), now);
+        assert!(fallback.is_on(now) && fallback.is_on(now + Duration::from_secs(4)));
+        assert!(!fallback.is_on(now + RETRY));
+        assert!(!fallback.is_on(now - Duration::from_hours(1)));
     }
 }

@@ -43,13 +43,13 @@ fn count<S: GuessStore + ?Sized>(store: &S, charge: Charge, now: OffsetDateTime)
 fn look<S: GuessStore + ?Sized>(
     store: &S,
     username: &str,
-    keys: &[GuessKey],
+    charges: &[Charge],
     address: &str,
 ) -> Prospect {
     let username = Username::parse(username).unwrap();
     let guess = Guess {
         username: Some(&username),
-        keys,
+        charges,
         address: Some(address.parse::<IpAddr>().unwrap()),
         now: NOW,
     };
@@ -135,27 +135,34 @@ where
     S: GuessStore + UserStore + ?Sized,
 {
     let user = store.create_user(&new_user("matt"), &act(NOW)).unwrap();
-    let until = count(store, charge(1, budget(1)), NOW).tally.not_before;
-    count(store, charge(2, budget(2)), NOW);
-    let prospect = look(store, "MATT", &[key(1), key(2), key(3)], "192.0.2.1");
+    let (one, two) = (charge(1, budget(1)), charge(2, budget(2)));
+    let until = count(store, one, NOW).tally.not_before;
+    count(store, two, NOW);
+    let prospect = look(
+        store,
+        "MATT",
+        &[one, two, charge(3, budget(1))],
+        "192.0.2.1",
+    );
     assert_eq!(prospect.waiting, [(key(1), until)]);
     let credentials = prospect.credentials.unwrap();
     assert_eq!(credentials.user, user);
     assert_eq!(credentials.password_hash, new_user("matt").password_hash);
-    let other = look(store, "matt", &[key(2)], "192.0.2.1");
+    let other = look(store, "matt", &[two], "192.0.2.1");
     assert!(other.waiting.is_empty() && other.credentials.is_some());
     store.delete_user(user.id, &act(NOW)).unwrap();
     assert!(look(store, "matt", &[], "192.0.2.1").credentials.is_none());
 }
 
 pub fn a_name_that_nobody_has_waits_as_any_other<S: GuessStore + ?Sized>(store: &S) {
-    let until = count(store, charge(1, budget(1)), NOW).tally.not_before;
-    let prospect = look(store, "nobody", &[key(1)], "192.0.2.1");
+    let one = charge(1, budget(1));
+    let until = count(store, one, NOW).tally.not_before;
+    let prospect = look(store, "nobody", &[one], "192.0.2.1");
     assert_eq!(prospect.waiting, [(key(1), until)]);
     assert!(prospect.credentials.is_none() && !prospect.is_from_known_address);
     let nameless = Guess {
         username: None,
-        keys: &[key(1)],
+        charges: &[one],
         address: None,
         now: NOW,
     };
@@ -180,8 +187,9 @@ where
                 .unwrap()
         );
     }
-    count(store, charge(1, budget(1)), NOW);
-    let knows = |username, address| look(store, username, &[key(1)], address).is_from_known_address;
+    let one = charge(1, budget(1));
+    count(store, one, NOW);
+    let knows = |username, address| look(store, username, &[one], address).is_from_known_address;
     for known in [
         "192.0.2.7",
         "::ffff:192.0.2.7",
@@ -207,27 +215,60 @@ where
 {
     let NewUser { password_hash, .. } = new_user("matt");
     let user = store.create_user(&new_user("matt"), &act(NOW)).unwrap();
-    let until = count(store, charge(1, budget(1)), NOW).tally.not_before;
-    count(store, charge(2, budget(2)), NOW);
-    let open = |hash, keys: &[GuessKey], now| {
+    let (one, two) = (charge(1, budget(1)), charge(2, budget(2)));
+    let until = count(store, one, NOW).tally.not_before;
+    count(store, two, NOW);
+    let open = |hash, charges: &[Charge], now| {
         let session = new_session(&user);
         let opening = store
-            .open_session_within(&session, hash, keys, &act(now))
+            .open_session_within(&session, hash, charges, &act(now))
             .unwrap();
         let is_there = store.find_session_user(session.id, now).unwrap().is_some();
         assert_eq!(is_there, opening == Opening::Opened);
         opening
     };
-    let waiting = open(&password_hash, &[key(2), key(1)], NOW);
+    let waiting = open(&password_hash, &[two, one], NOW);
     assert_eq!(waiting, Opening::Waiting(until));
-    assert_eq!(open(&password_hash, &[key(1)], until), Opening::Opened);
+    assert_eq!(open(&password_hash, &[one], until), Opening::Opened);
     assert_eq!(
-        open(&password_hash, &[key(2), key(3)], NOW),
+        open(&password_hash, &[two, charge(3, budget(1))], NOW),
         Opening::Opened
     );
     assert_eq!(open(&password_hash, &[], NOW), Opening::Opened);
     let other = new_user("ada").password_hash;
-    assert_eq!(open(&other, &[key(2)], NOW), Opening::Stale);
+    assert_eq!(open(&other, &[two], NOW), Opening::Stale);
+}
+
+pub fn what_was_counted_before_the_clock_was_stepped_back_stands_against_nobody<S>(store: &S)
+where
+    S: GuessStore + UserStore + SessionStore + ?Sized,
+{
+    let NewUser { password_hash, .. } = new_user("matt");
+    let user = store.create_user(&new_user("matt"), &act(NOW)).unwrap();
+    let charges = [
+        charge(1, budget(1)),
+        charge(2, budget(10)),
+        charge(3, budget(10).doubling()),
+    ];
+    store
+        .count_guess(&charges, NOW + Duration::from_hours(24))
+        .unwrap();
+    assert_eq!(look(store, "matt", &charges, "192.0.2.1").waiting, []);
+    let session = new_session(&user);
+    let opening = store
+        .open_session_within(&session, &password_hash, &charges, &act(NOW))
+        .unwrap();
+    assert_eq!(opening, Opening::Opened);
+    for counted in store.count_guess(&charges, NOW).unwrap() {
+        let charge = charges.iter().find(|charge| charge.key == counted.key);
+        let expected = Tally::after(None, &charge.unwrap().budget, NOW);
+        assert!(counted.within, "{counted:?}");
+        assert!(
+            is_near(counted.tally.arrival, expected.arrival)
+                && is_near(counted.tally.not_before, expected.not_before),
+            "{counted:?} {expected:?}"
+        );
+    }
 }
 
 pub fn what_is_forgiven_is_removed_in_small_batches<S: GuessStore + ?Sized>(store: &S) {

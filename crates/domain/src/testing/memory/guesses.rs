@@ -10,11 +10,14 @@ use crate::session::NewSession;
 use crate::{PasswordHash, UserId};
 
 impl MemoryStore {
-    fn waiting(&self, keys: &[GuessKey], now: OffsetDateTime) -> Vec<(GuessKey, OffsetDateTime)> {
+    fn waiting(&self, charges: &[Charge], now: OffsetDateTime) -> Vec<(GuessKey, OffsetDateTime)> {
         let state = self.state();
-        let until = |key: &GuessKey| Some((*key, state.guesses.get(key)?.not_before));
-        let waiting = keys.iter().filter_map(until);
-        waiting.filter(|(_, until)| *until > now).collect()
+        let waiting = charges.iter().filter_map(|charge| {
+            let tally = state.guesses.get(&charge.key)?;
+            tally.waits(&charge.budget, now)?;
+            Some((charge.key, tally.not_before))
+        });
+        waiting.collect()
     }
 
     fn knows(&self, user: UserId, address: IpAddr) -> bool {
@@ -40,7 +43,7 @@ impl GuessStore for MemoryStore {
                 .zip(guess.address)
                 .is_some_and(|(user, address)| self.knows(user, address)),
             credentials,
-            waiting: self.waiting(guess.keys, guess.now),
+            waiting: self.waiting(guess.charges, guess.now),
         })
     }
 
@@ -53,7 +56,7 @@ impl GuessStore for MemoryStore {
         let mut counted = Vec::new();
         for charge in charges {
             let known = state.guesses.get(&charge.key).copied();
-            let waiting = known.filter(|known| known.not_before > now);
+            let waiting = known.filter(|known| known.waits(&charge.budget, now).is_some());
             let tally = waiting.unwrap_or_else(|| Tally::after(known, &charge.budget, now));
             state.guesses.insert(charge.key, tally);
             counted.push(Counted {
@@ -70,10 +73,10 @@ impl GuessStore for MemoryStore {
         &self,
         session: &NewSession,
         credential: &PasswordHash,
-        keys: &[GuessKey],
+        charges: &[Charge],
         act: &Act,
     ) -> Result<Opening, StoreError> {
-        let waiting = self.waiting(keys, act.at);
+        let waiting = self.waiting(charges, act.at);
         if let Some(until) = waiting.into_iter().map(|(_, until)| until).max() {
             return Ok(Opening::Waiting(until));
         }
