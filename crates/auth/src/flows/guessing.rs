@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use passgate_domain::audit::Act;
-use passgate_domain::guess::{Budget, Charge, Counted, GuessKey, Guesser};
+use passgate_domain::guess::{Charge, Counted, GuessKey, Guesser};
 use passgate_domain::ports::{
     Guess, GuessStore, Opening, Prospect, SessionStore, StoreError, UserStore,
 };
@@ -155,13 +155,7 @@ impl Guessing {
     ) -> Result<Vec<Guesser>, TooManyGuesses> {
         let charges = &admitted.charges;
         let counted = self.count_all(store, charges, admitted.by_store, now);
-        let beyond = counted.iter().filter(|counted| !counted.within);
-        let beyond: Vec<_> = beyond
-            .map(|beyond| (beyond.key, beyond.tally.not_before))
-            .collect();
-        if let Some((until, charge)) = longest(charges, &beyond) {
-            return Err(self.refuse(charge, until, now));
-        }
+        self.told(charges, &counted, now)?;
         let used_up = |charge: &&Charge| {
             let mut counted = counted.iter();
             counted.any(|counted| {
@@ -209,13 +203,15 @@ impl Guessing {
         store: &S,
         act: &Act,
     ) -> Result<(), TooManyGuesses> {
-        let address = address(act).map(|address| self.keys.of_client_at(address));
-        self.count_one(
-            store,
-            Guesser::Client,
-            self.limits.address.zip(address),
-            act.at,
-        )
+        let Some((budget, address)) = self.limits.address.zip(address(act)) else {
+            return Ok(());
+        };
+        let charge = Charge {
+            guesser: Guesser::Client,
+            key: self.keys.of_client_at(address),
+            budget,
+        };
+        self.count_alone(store, &[charge], act.at)
     }
 
     /// Counts a wish for an account from outside, before it is looked at: what comes of it tells which
@@ -228,9 +224,19 @@ impl Guessing {
         store: &S,
         act: &Act,
     ) -> Result<(), TooManyGuesses> {
-        let address = address(act).map(|address| self.keys.of_registration_at(address));
-        let charge = self.limits.registration.zip(address);
-        self.count_one(store, Guesser::Registration, charge, act.at)
+        let Some((budget, address)) = self.limits.registration.zip(address(act)) else {
+            return Ok(());
+        };
+        let charge = |key, budget| Charge {
+            guesser: Guesser::Registration,
+            key,
+            budget,
+        };
+        let network = self.keys.of_registration_in(address);
+        let network = network.map(|key| charge(key, budget.tenfold()));
+        let mut charges = vec![charge(self.keys.of_registration_at(address), budget)];
+        charges.extend(network);
+        self.count_alone(store, &charges, act.at)
     }
 
     /// A proof that the device is known to the account, for the next time.
@@ -244,25 +250,31 @@ impl Guessing {
         self.keys.make_device(device, username.key(), now)
     }
 
-    fn count_one<S: GuessStore + ?Sized>(
+    /// Counts what is not looked at before.
+    fn count_alone<S: GuessStore + ?Sized>(
         &self,
         store: &S,
-        guesser: Guesser,
-        charge: Option<(Budget, GuessKey)>,
+        charges: &[Charge],
         now: OffsetDateTime,
     ) -> Result<(), TooManyGuesses> {
-        let Some((budget, key)) = charge else {
-            return Ok(());
-        };
-        let charge = Charge {
-            guesser,
-            key,
-            budget,
-        };
-        let counted = self.count_all(store, &[charge], true, now);
-        match counted.iter().find(|counted| !counted.within) {
+        let counted = self.count_all(store, charges, true, now);
+        self.told(charges, &counted, now)
+    }
+
+    /// Whether the outcome of what was counted is told.
+    fn told(
+        &self,
+        charges: &[Charge],
+        counted: &[Counted],
+        now: OffsetDateTime,
+    ) -> Result<(), TooManyGuesses> {
+        let beyond = counted.iter().filter(|counted| !counted.within);
+        let beyond: Vec<_> = beyond
+            .map(|beyond| (beyond.key, beyond.tally.not_before))
+            .collect();
+        match longest(charges, &beyond) {
             None => Ok(()),
-            Some(beyond) => Err(self.refuse(&charge, beyond.tally.not_before, now)),
+            Some((until, charge)) => Err(self.refuse(charge, until, now)),
         }
     }
 

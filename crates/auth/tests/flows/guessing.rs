@@ -280,6 +280,29 @@ fn a_clock_that_is_stepped_back_locks_nobody_out() {
 }
 
 #[test]
+fn registrations_from_a_larger_network_have_a_budget() {
+    let world = worlds_with(GuessLimits {
+        registration: one(Duration::from_hours(1)),
+        ..GuessLimits::OFF
+    });
+    let register = |address: &str| {
+        let act = Act {
+            address: Some(address.to_owned()),
+            ..world.act()
+        };
+        world.guessing.count_registration(&world.store, &act)
+    };
+    register("192.0.2.7").unwrap();
+    register("192.0.2.7").unwrap_err();
+    for network in 0..10 {
+        register(&format!("2001:db8:0:{network}::1")).unwrap();
+    }
+    let refused = register("2001:db8:0:a::1").unwrap_err();
+    assert_eq!(refused.guesser, Guesser::Registration);
+    register("2001:db8:1::1").unwrap();
+}
+
+#[test]
 fn the_log_has_the_guesses_that_were_looked_at_and_when_no_more_were() {
     let world = world();
     world.register("matt", &[]);

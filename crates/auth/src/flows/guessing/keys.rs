@@ -80,6 +80,11 @@ impl Keys {
         self.key("registration", &[&octets(subscriber(address))])
     }
 
+    pub(super) fn of_registration_in(&self, address: IpAddr) -> Option<GuessKey> {
+        let network = customer(address)?;
+        Some(self.key("registration network", &[&octets(network)]))
+    }
+
     pub(super) fn make_device(
         &self,
         device: Device,

@@ -14,7 +14,8 @@ pub struct GuessLimits {
     pub address: Option<Budget>,
     /// Of everybody: five thousand at once, then twenty a second.
     pub everybody: Option<Budget>,
-    /// Accounts from one IPv4 address or IPv6 /64: a hundred at once, then a hundred an hour.
+    /// Accounts from one IPv4 address or IPv6 /64: a hundred at once, then a hundred an hour. Ten
+    /// times that from one IPv6 /48.
     pub registration: Option<Budget>,
 }
 
