@@ -92,6 +92,19 @@ mutants files='crates/auth/src/{jwt,password}/**/*.rs' *args:
 deny:
     cargo deny check
 
+# What the program is made of, for scanners. Wants cargo-cyclonedx.
+sbom:
+    scripts/sbom.sh
+
+# The Debian package, in target/debian. Wants cargo-deb.
+deb profile='release':
+    scripts/package-deb.sh {{profile}}
+
+# Hold the Dockerfile, the manifests and the unit against their own tools: hadolint, kubernetes-validate
+# and systemd-analyze.
+lint-deploy:
+    scripts/lint-deploy.sh
+
 # Passgate beside its limits and its peers, in under ten minutes (docs/performance.md).
 bench *args: load-generator
     cargo run --release -p passgate-bench -- {{args}}

@@ -141,10 +141,10 @@ fn whoever_takes_nothing_of_an_answer_is_cut_off() {
     // More than the buffers of both sides hold.
     let request = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n".repeat(16);
     stream.write_all(request.as_bytes()).unwrap();
-    let (server, client) = (served.address(), stream.local_addr().unwrap());
-    assert!(is_held(server, client));
+    let ends = (served.address(), stream.local_addr().unwrap());
+    assert!(is_held(ends.0, ends.1));
     let begun = Instant::now();
-    while is_held(server, client) {
+    while is_held(ends.0, ends.1) {
         assert!(begun.elapsed().as_secs() < 90, "{:?}", begun.elapsed());
         // Others are served meanwhile.
         served.get("/version").expect(200);
