@@ -9,7 +9,7 @@ folder=$target/$([ "$profile" = dev ] && echo debug || echo "$profile")
 
 cargo build --locked --profile "$profile" -p passgate-api
 # Where the manifest looks for what it packs.
-pack=$target/deb
+pack=target/deb
 rm -rf "$pack"
 mkdir -p "$pack/man"
 cp "$folder/passgate" "$pack/passgate"
@@ -18,5 +18,5 @@ gzip -9n "$pack"/man/*.1
 for shell in bash zsh fish; do
   "$folder/passgate" completions "$shell" >"$pack/passgate.$shell"
 done
-mkdir -p "$target/debian"
-cargo deb --no-build -p passgate-api --output "$target/debian/"
+mkdir -p target/debian
+cargo deb --no-build -p passgate-api --output target/debian/
