@@ -34,7 +34,7 @@ public-api:
 configuration:
     PASSGATE_TEST_WRITE=1 cargo test -p passgate-api --lib the_page_of_the_configuration
 
-# Write crates/persistence/src/schema.rs anew, from the migrations.
+# Write crates/persistence/src/schema.rs and expectations.txt anew, from the migrations.
 schema:
     PASSGATE_WRITE_SCHEMA=1 cargo test -p passgate-persistence --test schema
 

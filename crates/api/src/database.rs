@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use passgate_local_postgres::{Event, LocalPostgres};
-use passgate_persistence::migrations::{self, SchemaState};
+use passgate_persistence::migrations::{self, MigrateError, SchemaState};
 use passgate_persistence::{PgStore, PoolSettings};
 use secrecy::SecretString;
 
@@ -126,10 +126,12 @@ fn insist_on_ours(url: &SecretString) -> Result<(), Failure> {
             "the database lacks {pending} of our migrations: run `passgate migrate`, or start \
              without --no-migrate"
         ))),
-        SchemaState::Newer(versions) => Err(Failure::new(format!(
-            "the database has migrations that this version of passgate does not know ({}): start \
-             a newer passgate",
-            versions.join(", ")
-        ))),
+        SchemaState::Newer { unknown, missed } if missed.is_empty() => {
+            migrations::tell_of_newer(&unknown);
+            Ok(())
+        }
+        SchemaState::Newer { unknown, missed } => {
+            Err(MigrateError::Newer { unknown, missed }.into())
+        }
     }
 }

@@ -12,6 +12,7 @@ mod clients;
 mod dsn;
 mod error;
 mod estimates;
+mod expectations;
 mod generation;
 mod guesses;
 mod import;
@@ -30,6 +31,7 @@ pub mod testing;
 mod users;
 
 pub use estimates::Estimates;
+pub use expectations::Expectations;
 pub use open::OpenError;
 pub use patience::Patience;
 pub use pool::{Connections, PgStore, PoolSettings};

@@ -12,6 +12,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::SecretString;
 use thiserror::Error;
 
+use crate::expectations::Expectations;
 use crate::open::{self, OpenError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
@@ -30,7 +31,13 @@ pub enum SchemaState {
     /// It lacks so many of our migrations.
     Behind(usize),
     /// It has migrations that we do not know.
-    Newer(Vec<String>),
+    Newer {
+        /// Their versions.
+        unknown: Vec<String>,
+        /// What we need and it has not, a sentence each. Where there is nothing, we run on it: releases
+        /// expand the schema before a later one contracts it.
+        missed: Vec<String>,
+    },
 }
 
 /// Why the schema is not ours. The database is as it was, or as the last migration that succeeded
@@ -41,12 +48,18 @@ pub enum MigrateError {
     /// There is no connection.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A newer Passgate migrated it.
+    /// A newer Passgate migrated it, and took away what we need.
     #[error(
-        "the database has migrations that this version of passgate does not know ({}); start the \
-         passgate that made them, or a newer one", .0.join(", ")
+        "the database has migrations that this version of passgate does not know ({}), and it cannot \
+         run on them ({}); start the passgate that made them, or a newer one",
+        unknown.join(", "), missed.join(", ")
     )]
-    Newer(Vec<String>),
+    Newer {
+        /// The versions of its migrations.
+        unknown: Vec<String>,
+        /// What we need and it has not.
+        missed: Vec<String>,
+    },
     /// A migration failed and was rolled back.
     #[error("the migration {version} failed: {cause}")]
     Failed {
@@ -68,8 +81,15 @@ pub enum MigrateError {
 pub fn migrate(url: &SecretString) -> Result<Vec<String>, MigrateError> {
     let mut connection = open::connect(url)?;
     wait_for_turn(&mut connection)?;
-    if let SchemaState::Newer(versions) = state_of(&mut connection)? {
-        return Err(MigrateError::Newer(versions));
+    match state_of(&mut connection)? {
+        SchemaState::Newer { unknown, missed } if missed.is_empty() => {
+            tell_of_newer(&unknown);
+            return Ok(Vec::new());
+        }
+        SchemaState::Newer { unknown, missed } => {
+            return Err(MigrateError::Newer { unknown, missed });
+        }
+        SchemaState::Current | SchemaState::Behind(_) => {}
     }
     connection.batch_execute(LOCK_TIMEOUT)?;
     let pending =
@@ -94,6 +114,15 @@ pub fn migrate(url: &SecretString) -> Result<Vec<String>, MigrateError> {
     }
     // The lock goes with the connection.
     Ok(done)
+}
+
+/// Says that we run on another release's schema.
+pub fn tell_of_newer(unknown: &[String]) {
+    let versions = unknown.join(", ");
+    tracing::warn!(
+        %versions,
+        "the database was migrated by a newer passgate; it has all that this one needs"
+    );
 }
 
 /// How often whoever waits asks again.
@@ -158,7 +187,12 @@ pub(crate) fn state_of(connection: &mut PgConnection) -> QueryResult<SchemaState
         .cloned()
         .collect();
     if !unknown.is_empty() {
-        return Ok(SchemaState::Newer(unknown));
+        let lacking = ours.iter().filter(|version| !theirs.contains(version));
+        let mut missed: Vec<String> = lacking
+            .map(|version| format!("the migration {version} was not run"))
+            .collect();
+        missed.extend(Expectations::ours().missed_in(&Expectations::of(connection)?));
+        return Ok(SchemaState::Newer { unknown, missed });
     }
     match ours.len() - theirs.len() {
         0 => Ok(SchemaState::Current),

@@ -56,20 +56,50 @@ fn looking_at_an_empty_database_leaves_it_empty() {
 }
 
 #[test]
-fn a_newer_schema_is_named_and_left_alone() {
+fn a_newer_schema_is_left_alone_and_good_enough_if_nothing_is_missed() {
     let database = TestDatabase::new();
     database
         .connect()
-        .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001')")
+        .batch_execute(
+            "ALTER TABLE users ADD COLUMN nickname text;
+             INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001')",
+        )
         .unwrap();
-    let newer = vec!["99990101000001".to_owned()];
+    let newer = |missed: &[&str]| SchemaState::Newer {
+        unknown: vec!["99990101000001".to_owned()],
+        missed: missed.iter().map(|&sentence| sentence.to_owned()).collect(),
+    };
+    assert_eq!(migrations::state(&database.url()).unwrap(), newer(&[]));
+    assert_eq!(migrations::migrate(&database.url()).unwrap(), [""; 0]);
+    // What we write knows nothing of it.
+    database
+        .connect()
+        .batch_execute("ALTER TABLE users ALTER COLUMN nickname SET NOT NULL")
+        .unwrap();
+    let missed = "users.nickname has no default, and is not written";
     assert_eq!(
         migrations::state(&database.url()).unwrap(),
-        SchemaState::Newer(newer)
+        newer(&[missed])
     );
     let error = migrations::migrate(&database.url()).unwrap_err();
-    assert!(matches!(error, MigrateError::Newer(_)), "{error:?}");
-    assert!(error.to_string().contains("99990101000001"), "{error}");
+    assert!(matches!(error, MigrateError::Newer { .. }), "{error:?}");
+    for named in ["99990101000001", missed] {
+        assert!(error.to_string().contains(named), "{error}");
+    }
+}
+
+#[test]
+fn a_newer_schema_without_one_of_our_migrations_is_none_of_ours() {
+    let database = TestDatabase::new();
+    database
+        .connect()
+        .batch_execute(
+            "UPDATE __diesel_schema_migrations SET version = '99990101000001'
+             WHERE version = (SELECT max(version) FROM __diesel_schema_migrations)",
+        )
+        .unwrap();
+    let error = migrations::migrate(&database.url()).unwrap_err();
+    assert!(error.to_string().contains("was not run"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! `src/schema.rs` is what the migrations make. With `PASSGATE_WRITE_SCHEMA=1` the test writes the
-//! file instead of comparing it.
+//! `src/schema.rs` and `src/expectations.txt` are what the migrations make. With
+//! `PASSGATE_WRITE_SCHEMA=1` the tests write the files before they compare them.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,6 +12,7 @@ use std::path::Path;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Text};
+use passgate_persistence::Expectations;
 use passgate_persistence::testing::TestDatabase;
 
 #[derive(QueryableByName)]
@@ -97,20 +98,35 @@ fn generate(connection: &mut PgConnection) -> String {
     text
 }
 
-#[test]
+/// Writes a file of the crate anew if that is wanted, and holds it against what it should be.
 #[expect(
     clippy::disallowed_methods,
     reason = "tests have no command line of ours"
 )]
-fn schema_rs_is_what_the_migrations_make() {
-    let generated = generate(&mut TestDatabase::new().connect());
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema.rs");
+fn hold(file: &str, generated: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("PASSGATE_WRITE_SCHEMA").is_some() {
-        fs::write(&path, &generated).unwrap();
+        fs::write(&path, generated).unwrap();
     }
     assert_eq!(
         fs::read_to_string(path).unwrap(),
         generated,
         "run `just schema`"
+    );
+}
+
+#[test]
+fn schema_rs_is_what_the_migrations_make() {
+    let generated = generate(&mut TestDatabase::new().connect());
+    hold("src/schema.rs", &generated);
+}
+
+#[test]
+fn what_is_expected_of_a_newer_schema_is_what_the_migrations_make() {
+    let made = Expectations::of(&mut TestDatabase::new().connect()).unwrap();
+    hold("src/expectations.txt", &made.written());
+    assert_eq!(
+        Expectations::read(&made.written()).written(),
+        made.written()
     );
 }

@@ -12,7 +12,7 @@ use passgate_persistence::testing::TestDatabase;
 use secrecy::ExposeSecret;
 
 use crate::app::SECRET;
-use crate::program::{Served, folder, run, write};
+use crate::program::{Served, folder, passgate, run, write};
 
 /// Runs a command that fails and returns the one line that it says.
 fn complaint(folder: &Path, args: &[&str]) -> String {
@@ -115,10 +115,22 @@ fn a_schema_that_is_not_ours_is_left_alone() {
         .connect()
         .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001')")
         .unwrap();
-    for flags in [&flags[..], &[&flags[..], &["--no-migrate"]].concat()] {
+    let always = flags;
+    for more in [&[][..], &["--no-migrate"]] {
+        let flags = [&always[..], more].concat();
+        // What a newer release added does no harm,
+        let log = Served::spawn(&mut passgate(folder.path(), &flags)).stop();
+        holds_all(&log, &["99990101000001", "a newer passgate"]);
+    }
+    // and what it took away does.
+    database
+        .connect()
+        .batch_execute("ALTER TABLE users RENAME COLUMN display_name TO name")
+        .unwrap();
+    for more in [&[][..], &["--no-migrate"]] {
         holds_all(
-            &complaint(folder.path(), flags),
-            &["99990101000001", "newer"],
+            &complaint(folder.path(), &[&always[..], more].concat()),
+            &["99990101000001", "users.display_name is gone", "newer"],
         );
     }
 }

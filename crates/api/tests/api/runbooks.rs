@@ -38,7 +38,7 @@ runbooks! {
     keys_are_rotated_and_nobody_notices: "Signing keys" => secrets::rotates,
     a_secret_is_exchanged_and_nobody_is_logged_out: "Exchanging the secret" => secrets::exchanges,
     a_new_release_takes_over_without_an_end_of_sessions: "Upgrading" => upgrade::upgrades,
-    going_back_is_a_backup_restored: "Going back" => upgrade::goes_back,
+    going_back_is_the_release_before_started: "Going back" => upgrade::goes_back,
     a_leaked_token_is_refused_and_others_go_on: "A token leaked" => incidents::token,
     a_stolen_account_is_given_back: "Somebody has another's password" => incidents::password,
     a_leaked_key_signs_and_verifies_nothing: "A signing key leaked" => leaks::key,

@@ -130,14 +130,6 @@ impl Operator {
         self.types(&command)
     }
 
-    /// Types the next command, which begins so and is refused.
-    pub(super) fn fails(&mut self, begin: &str) -> String {
-        let command = self.next(begin);
-        let done = self.terminal.types(&command);
-        assert!(!done.is_well, "{command} works");
-        done.complaint
-    }
-
     /// Types the next command, which begins so and is a server.
     pub(super) fn serves(&mut self, begin: &str) -> Served {
         let command = self.next(begin);

@@ -49,13 +49,11 @@ pub(super) fn upgrades(operator: &mut Operator) {
 pub(super) fn goes_back(operator: &mut Operator) {
     let server = operator.server();
     let mut ada = Client::registers(&server, "ada");
-    let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001')";
+    let newer = "ALTER TABLE users ADD COLUMN nickname text;
+        INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001')";
     operator.database.connect().batch_execute(newer).unwrap();
+    server.stop();
+    let server = operator.serves("passgate --no-migrate");
     ada.refreshes(&server);
-    let said = operator.fails("passgate --no-migrate");
-    assert!(
-        said.contains("99990101000001") && said.contains("newer"),
-        "{said}"
-    );
     ada.is_served(&server);
 }
