@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Makes the Debian package in target/debian, of a build of the profile named (release unless given). Wants
-# cargo-deb.
+# Makes the Debian package in target/debian, of a build of the profile named (release unless given); what
+# follows is for cargo-deb, which it wants.
+#
+#   scripts/package-deb.sh [PROFILE [ARGS...]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=${1:-release}
@@ -12,11 +14,11 @@ cargo build --locked --profile "$profile" -p passgate-api
 pack=target/deb
 rm -rf "$pack"
 mkdir -p "$pack/man"
-cp "$folder/passgate" "$pack/passgate"
+strip --strip-unneeded -o "$pack/passgate" "$folder/passgate"
 "$folder/passgate" manual "$pack/man"
 gzip -9n "$pack"/man/*.1
 for shell in bash zsh fish; do
   "$folder/passgate" completions "$shell" >"$pack/passgate.$shell"
 done
 mkdir -p target/debian
-cargo deb --no-build -p passgate-api --output target/debian/
+cargo deb --no-build -p passgate-api --output target/debian/ "${@:2}"

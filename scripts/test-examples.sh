@@ -20,7 +20,7 @@ fi
 
 # One for all, so that they share what they can, and apart from the workspace's: its profile is another.
 target=$PWD/target/examples
-export CARGO_PROFILE_DEV_DEBUG=line-tables-only
+export CARGO_PROFILE_DEV_DEBUG=${CARGO_PROFILE_DEV_DEBUG:-line-tables-only}
 
 of() { # COMMAND PACKAGE ARGS...
   local command=$1 package=$2

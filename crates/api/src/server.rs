@@ -351,7 +351,8 @@ pub fn run(
     .keep_alive(KEEP_ALIVE)
     // Who closes the connection is not worked for any longer: no hash, no query.
     .h1_allow_half_closed(false)
-    .shutdown_timeout(shutdown_timeout.as_secs())
+    // In whole seconds; a part of one is one.
+    .shutdown_timeout(shutdown_timeout.as_secs() + u64::from(shutdown_timeout.subsec_nanos() > 0))
     .disable_signals();
     let server = match tls {
         None => server.listen(listener)?,

@@ -212,11 +212,18 @@ fn replace(
     sealing: &SealingKeys,
     algorithm: Algorithm,
 ) -> Result<String, Failure> {
+    let before = database.store().signing_keys()?;
+    let is_ours = |key: &StoredSigningKey| sealing.named(&key.sealing_key_id).is_some();
+    let consequence = if before.iter().all(is_ours) {
+        "Sessions go on, clients refresh. Replicas follow within ten seconds"
+    } else {
+        "The secret is another than theirs: everybody has to log in again. Replicas sign nothing until \
+         they are restarted with it; they follow then"
+    };
     let replaced = flows::replace_keys(database.store(), sealing, algorithm, &act())?;
     Ok(format!(
         "The {algorithm} key {} signs from now on, {} others are gone: no access token that is out \
-         verifies any more. Sessions go on, clients refresh. Replicas follow within ten seconds, \
-         services when they fetch the keys again.",
+         verifies any more. {consequence}, services when they fetch the keys again.",
         replaced.kid,
         replaced.removed.len()
     ))

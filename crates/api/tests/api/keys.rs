@@ -84,6 +84,7 @@ fn a_key_that_leaked_is_replaced_at_once_and_sessions_go_on() {
     let (_, before) = etag("\"none\"");
     assert_eq!(etag(&before), (304, before.clone()));
     let told = site.run_well(&["keys", "rotate", "--now", "--secret", SECRET]);
+    assert!(told.contains("Sessions go on"), "{told}");
     assert!(
         told.contains("no access token that is out verifies"),
         "{told}"
@@ -257,7 +258,8 @@ fn a_key_that_a_replica_cannot_open_keeps_it_from_signing_and_is_named() {
     let server = site.serve(&SERVE);
     server.register("matt");
     let other = "another secret, as long as the first";
-    site.run_well(&["keys", "rotate", "--now", "--secret", other]);
+    let told = site.run_well(&["keys", "rotate", "--now", "--secret", other]);
+    assert!(told.contains("everybody has to log in again"), "{told}");
     eventually("it is not ready", || {
         (server.get("/health/ready").status == 503).then_some(())
     });
