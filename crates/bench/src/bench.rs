@@ -71,7 +71,7 @@ pub(crate) fn run(settings: &Settings) -> Fallible {
     let stopped = cluster.stop();
     outcome.and(stopped)?;
     docs::report(
-        "bench",
+        docs::BENCH,
         &machine,
         &figures,
         &rows::of(&figures),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +11,35 @@ use crate::machine::Machine;
 use crate::rows::{self, Row};
 use crate::{Fallible, model, place};
 
+/// The name of a run that is no `--scale`: its file, and its marks in docs/performance.md.
+pub(crate) const BENCH: &str = "bench";
+
 /// The figures of the last recorded runs, in this crate.
 const RECORD: &str = "figures.json";
+
+/// What a run wrote that can be recorded later.
+#[derive(Deserialize)]
+struct Run {
+    machine: Machine,
+    figures: Figures,
+}
+
+/// Which run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RecordArgs {
+    /// The file that it wrote: `bench.json`, of a run without `--scale`.
+    #[arg(value_name = "FILE")]
+    run: PathBuf,
+}
+
+/// Records a run that was not to be recorded when it was made, or whose table has other lines by now.
+pub(crate) fn record_run(args: &RecordArgs) -> Fallible {
+    let text = fs::read_to_string(&args.run)?;
+    let read = serde_json::from_str(&text);
+    let Run { machine, figures } =
+        read.map_err(|error| format!("{}: {error}", args.run.display()))?;
+    report(BENCH, &machine, &figures, &rows::of(&figures), true)
+}
 
 #[derive(Serialize)]
 struct Report<'a> {

@@ -57,6 +57,8 @@ struct Args {
 enum Command {
     /// Carries the recorded figures to given numbers of users.
     Model(model::ModelArgs),
+    /// Records a run from the file that it wrote, and writes it into docs/.
+    Record(docs::RecordArgs),
     /// Serves log-ins the naive way; started by the bench.
     #[command(hide = true)]
     Naive(plain::NaiveArgs),
@@ -117,6 +119,7 @@ fn main() -> ExitCode {
     let Args { command, settings } = Args::parse();
     let outcome = match command {
         Some(Command::Model(args)) => model::run(&args),
+        Some(Command::Record(args)) => docs::record_run(&args),
         Some(Command::Naive(args)) => plain::naive(&args),
         Some(Command::Bare(args)) => plain::bare(&args),
         None if settings.scale => scale::run(&settings),
