@@ -1,9 +1,11 @@
 //! Every setting: a flag, an environment variable of the same name, and a default that works.
 
 mod guesses;
+mod passwords;
+mod tls;
+mod traces;
 
 use std::net::SocketAddr;
-use std::num::{NonZeroUsize, ParseFloatError};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,14 +13,15 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use passgate_auth::jwt::Algorithm;
-use passgate_auth::password::{Backend, Cost};
 use secrecy::{ExposeSecret, SecretString};
-use thiserror::Error;
 
 use crate::cors::AllowedOrigin;
 use crate::telemetry::LogFormat;
 
 pub use guesses::{GuessArgs, GuessBudget};
+pub use passwords::{HashBackend, PasswordArgs};
+pub use tls::TlsArgs;
+pub use traces::{InvalidRatio, Ratio, TraceArgs};
 
 /// Where users and keys are kept.
 #[derive(Debug, Clone, Args)]
@@ -131,24 +134,6 @@ impl JwtAlgorithm {
     }
 }
 
-/// Which code computes argon2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum HashBackend {
-    /// The one with vector instructions, after it has proved itself at start-up.
-    Auto,
-    /// The slower one, which more people have read.
-    Reference,
-}
-
-impl From<HashBackend> for Backend {
-    fn from(backend: HashBackend) -> Self {
-        match backend {
-            HashBackend::Auto => Self::Auto,
-            HashBackend::Reference => Self::Reference,
-        }
-    }
-}
-
 /// How long a key signs before another follows it by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyRotation(pub Option<Duration>);
@@ -172,129 +157,6 @@ pub struct PublicationArgs {
     #[arg(long, env = "PASSGATE_JWKS_MAX_AGE", default_value = "5m", value_name = "TIME",
           value_parser = humantime::parse_duration)]
     pub jwks_max_age: Duration,
-}
-
-/// What makes and stores passwords.
-#[derive(Debug, Clone, Args)]
-pub struct PasswordArgs {
-    /// The cost of a password hash: memory in KiB, passes, lanes (argon2id, RFC 9106).
-    #[arg(
-        long,
-        env = "PASSGATE_ARGON2",
-        default_value = "m=19456,t=2,p=1",
-        value_name = "COST"
-    )]
-    pub argon2: Cost,
-
-    /// How many passwords are hashed at once, each in memory of its own; never more than there
-    /// are cores [default: the number of cores].
-    #[arg(long, env = "PASSGATE_HASH_ARENAS", value_name = "N")]
-    pub hash_arenas: Option<NonZeroUsize>,
-
-    /// Which code computes argon2.
-    #[arg(
-        long,
-        env = "PASSGATE_HASH_BACKEND",
-        default_value = "auto",
-        value_name = "BACKEND"
-    )]
-    pub hash_backend: HashBackend,
-
-    /// Goes into every new password hash, so that a copy of the database alone gives nothing to
-    /// guess at: at least 32 bytes, kept apart from the database and its backups. Who loses it
-    /// locks everybody out.
-    #[arg(
-        long,
-        env = "PASSGATE_PEPPER",
-        hide_env_values = true,
-        value_name = "SECRET"
-    )]
-    pub pepper: Option<SecretString>,
-
-    /// The pepper of older hashes, which move to the new one as their owners log in; several are
-    /// separated by commas.
-    #[arg(
-        long,
-        env = "PASSGATE_PREVIOUS_PEPPER",
-        hide_env_values = true,
-        value_name = "SECRET",
-        value_delimiter = ','
-    )]
-    pub previous_pepper: Vec<SecretString>,
-
-    /// The fewest characters of a new password: 8 to 512 (NIST SP 800-63B-4 wants 15 where nothing
-    /// but the password is asked for).
-    #[arg(long, env = "PASSGATE_PASSWORD_MIN_LENGTH", default_value_t = 12, value_name = "N",
-          value_parser = clap::value_parser!(u16).range(8..=512))]
-    pub password_min_length: u16,
-
-    /// A file of passwords that are known from breaches, which no new password may be: Have I Been
-    /// Pwned's, ordered by hash. It is looked up where it lies, and never read as a whole.
-    #[arg(long, env = "PASSGATE_BREACHED_PASSWORDS", value_name = "FILE")]
-    pub breached_passwords: Option<PathBuf>,
-}
-
-/// What connections are encrypted with, where no proxy does it.
-#[derive(Debug, Clone, Args)]
-pub struct TlsArgs {
-    /// The certificate to serve HTTPS with, in PEM, followed by those that signed it; read again when it
-    /// changes [default: HTTP, for a proxy that has the certificate].
-    #[arg(long, env = "PASSGATE_TLS_CERTIFICATE", value_name = "FILE")]
-    pub tls_certificate: Option<PathBuf>,
-
-    /// The key of the certificate, in PEM, not encrypted.
-    #[arg(long, env = "PASSGATE_TLS_KEY", value_name = "FILE")]
-    pub tls_key: Option<PathBuf>,
-}
-
-impl TlsArgs {
-    /// What the URL listened on begins with.
-    pub fn scheme(&self) -> &'static str {
-        match self.tls_certificate {
-            Some(_) => "https",
-            None => "http",
-        }
-    }
-}
-
-/// A part of a whole, from 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ratio(pub f64);
-
-/// The text is no ratio.
-#[derive(Debug, Error)]
-#[error("a ratio is a number from 0 to 1")]
-pub struct InvalidRatio;
-
-impl FromStr for Ratio {
-    type Err = InvalidRatio;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let ratio = text.parse().map_err(|_: ParseFloatError| InvalidRatio)?;
-        if (0.0..=1.0).contains(&ratio) {
-            Ok(Self(ratio))
-        } else {
-            Err(InvalidRatio)
-        }
-    }
-}
-
-/// Where traces go.
-#[derive(Debug, Clone, Args)]
-pub struct TraceArgs {
-    /// The `OpenTelemetry` collector that traces are sent to, by OTLP over HTTP, such as
-    /// `http://127.0.0.1:4318` [default: none, and nothing is traced].
-    #[arg(long, env = "PASSGATE_TRACES", value_name = "URL")]
-    pub traces: Option<String>,
-
-    /// How many of the requests are traced, from 0 to 1, where no trusted proxy has decided that.
-    #[arg(
-        long,
-        env = "PASSGATE_TRACE_RATIO",
-        default_value = "1",
-        value_name = "RATIO"
-    )]
-    pub trace_ratio: Ratio,
 }
 
 /// The settings of the server.

@@ -263,7 +263,7 @@ pub fn build_state(
         verifier,
         keys,
         log: LogFilter::of_others(&args.log),
-        is_traced: args.traces.traces.is_some(),
+        is_traced: args.traces.collector().is_some(),
         registration: args.registration,
         audit_retention: args.audit_retention,
         allowed_origins: args.allowed_origin.clone(),

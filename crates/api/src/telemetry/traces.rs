@@ -49,7 +49,7 @@ impl Traces {
     /// # Errors
     /// A [`Failure`] that names the setting that is wrong.
     pub fn start(args: &TraceArgs) -> Result<Option<Self>, Failure> {
-        let Some(base) = args.traces.as_deref().filter(|url| !url.is_empty()) else {
+        let Some(base) = args.collector() else {
             return Ok(None);
         };
         if !["http://", "https://"].iter().any(|s| base.starts_with(s)) {
