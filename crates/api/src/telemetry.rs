@@ -41,11 +41,7 @@ pub fn start(
     filter: &str,
     traces: Option<&Traces>,
 ) -> Result<LogFilter, Failure> {
-    let parsed = filter::parse(filter).map_err(|error| {
-        Failure::new(format!(
-            "--log cannot be used: {error}; it looks like info or warn,passgate_api=debug"
-        ))
-    })?;
+    let parsed = parsed(filter)?;
     let is_pretty = match format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Pretty => true,
@@ -59,6 +55,22 @@ pub fn start(
     Ok(match started {
         Some(apply) => LogFilter::new(filter, apply),
         None => LogFilter::of_others(filter),
+    })
+}
+
+/// Says whether a server could start with a filter.
+///
+/// # Errors
+/// A [`Failure`] that says what is wrong with it.
+pub fn check(filter: &str) -> Result<(), Failure> {
+    parsed(filter).map(drop)
+}
+
+fn parsed(filter: &str) -> Result<EnvFilter, Failure> {
+    filter::parse(filter).map_err(|error| {
+        Failure::new(format!(
+            "--log cannot be used: {error}; it looks like info or warn,passgate_api=debug"
+        ))
     })
 }
 

@@ -8,6 +8,7 @@ use crate::database::{Database, Migrate};
 use crate::failure::Failure;
 use crate::secret;
 use crate::settings::Settings;
+use crate::telemetry::{self, Traces};
 use crate::tls::Tls;
 
 #[derive(Debug, Subcommand)]
@@ -43,6 +44,10 @@ fn check(args: &CheckArgs) -> Result<(), Failure> {
         ..
     } = Settings::check(serve, serve.listen)?;
     Tls::open(&serve.tls)?;
+    telemetry::check(&serve.log)?;
+    if let Some(traces) = Traces::start(&serve.traces)? {
+        traces.finish();
+    }
     // With the private database a secret is made at the first start.
     if serve.database.url().is_some() || serve.secret.secret.as_ref().is_some_and(is_given) {
         secret::sealing_keys(&serve.secret, None, false)?;

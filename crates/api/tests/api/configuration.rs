@@ -21,7 +21,14 @@ fn settings_that_can_be_used_are_told_and_nothing_is_opened() {
     let folder = folder();
     let said = run_well(
         folder.path(),
-        &["config", "check", "--issuer", "https://id.example.com"],
+        &[
+            "config",
+            "check",
+            "--issuer",
+            "https://id.example.com",
+            "--traces",
+            "",
+        ],
     );
     assert!(said.contains("can be used") && said.contains("https://id.example.com"));
     // Not even the data directory.
@@ -46,6 +53,10 @@ fn whatever_stops_a_start_is_named_by_the_check() {
             "PASSGATE_SECRET",
         ),
         (&["--connect"], "--database-url"),
+        (&["--log", "passgate_api=loud"], "--log"),
+        (&["--traces", "collector:4318"], "--traces"),
+        (&["--traces", "http://"], "--traces"),
+        (&["--tls-key", "tls.key"], "--tls-certificate"),
         (&["--argon2", "m=1,t=1,p=1"], "--argon2"),
     ] {
         let said = complaint(folder.path(), flags);
