@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::load::{Kind, Load};
 use crate::program::Served;
 use crate::report::{ANSWER, Row};
-use crate::scene::{CONNECTIONS, service};
+use crate::scene::{CONNECTIONS, leaves_no_connections, service};
 
 /// Files that the process may have open: few more than it has anyway.
 const LIMIT: &str = "96";
@@ -76,6 +76,8 @@ pub(crate) fn exhausted(cluster: &Cluster, folder: &Path) -> Row {
         load.get(Kind::Ready, "/health/ready");
     }
     let recovery = gone.elapsed();
+    let mut connection = cluster.connect();
+    leaves_no_connections(&mut connection, 1);
     server.signal(Signal::SIGKILL);
     let (_, log) = server.end();
     assert!(!log.contains("Too many open files"), "{log}");

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod balancer;
 mod causes;
 #[expect(dead_code, reason = "shared with the other tests, which use all of it")]
 #[path = "../api/client.rs"]

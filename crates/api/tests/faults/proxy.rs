@@ -48,16 +48,42 @@ fn pass(client: &TcpStream, socket: &PathBuf, delay: &AtomicU64) {
     let Ok(server) = UnixStream::connect(socket) else {
         return;
     };
+    between(client, &server, || {
+        // The delay itself: nobody waits for anything by it.
+        thread::sleep(Duration::from_millis(delay.load(Ordering::Relaxed)));
+    });
+}
+
+/// What has two ends, each of which can be closed.
+pub(crate) trait Wire: Sync {
+    fn close(&self);
+}
+
+impl Wire for TcpStream {
+    fn close(&self) {
+        drop(self.shutdown(Shutdown::Both));
+    }
+}
+
+impl Wire for UnixStream {
+    fn close(&self) {
+        drop(self.shutdown(Shutdown::Both));
+    }
+}
+
+/// Passes on what one says to the other, and back, until one of them has gone; something is done before
+/// each piece that goes to the server.
+pub(crate) fn between<S: Wire>(client: &TcpStream, server: &S, before: impl Fn())
+where
+    for<'a> &'a S: Read + Write,
+{
     thread::scope(|scope| {
         scope.spawn(|| {
-            copy(&server, client, || ());
-            drop(client.shutdown(Shutdown::Both));
+            copy(server, client, || ());
+            client.close();
         });
-        copy(client, &server, || {
-            // The delay itself: nobody waits for anything by it.
-            thread::sleep(Duration::from_millis(delay.load(Ordering::Relaxed)));
-        });
-        drop(server.shutdown(Shutdown::Both));
+        copy(client, server, before);
+        server.close();
     });
 }
 

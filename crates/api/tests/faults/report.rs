@@ -10,7 +10,7 @@ use crate::load::Tally;
 pub(crate) const ANSWER: Duration = Duration::from_secs(3);
 
 /// How long after the end of the cause everything is well again.
-const RECOVERY: Duration = Duration::from_secs(5);
+pub(crate) const RECOVERY: Duration = Duration::from_secs(5);
 
 /// One line of it.
 pub(crate) struct Row {

@@ -1,4 +1,4 @@
-//! Replicas that are restarted one after the other, behind nginx and under load.
+//! Replicas that are restarted one after the other, behind a balancer and under load.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,6 +11,9 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::Signal;
 use secrecy::ExposeSecret;
 
+use tempfile::TempDir;
+
+use crate::balancer::Balancer;
 use crate::client::{Ask, compose};
 use crate::cluster::{Cluster, connect, until};
 use crate::load::{Load, Tally, exchange};
@@ -123,6 +126,7 @@ fn configuration(
              location = /generation {{ return 200 \"{generation}\"; }}\n\
              location / {{\n\
                proxy_pass http://passgate;\n\
+               proxy_next_upstream off;\n\
                proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
              }}\n\
            }}\n\
@@ -130,75 +134,129 @@ fn configuration(
     )
 }
 
-/// Each replica is restarted once, or as often as `PASSGATE_TEST_ROLLOUTS` says.
-#[test]
-fn replicas_are_restarted_in_turn_and_no_request_fails() {
-    let Some(installed) = tools::nginx() else {
-        return;
-    };
-    let _turn = turn();
-    let folder = folder();
-    let cluster = Cluster::start(&folder.path().join("database"));
-    let url = cluster.url();
-    let start = |listen: &str| {
-        let flags = ["--drain-delay", DELAY, "--listen", listen];
-        Served::spawn(&mut service(folder.path(), url.expose_secret(), &flags))
-    };
-    let mut replicas: Vec<Served> = (0..REPLICAS).map(|_| start("127.0.0.1:0")).collect();
-    let addresses = replicas.iter().map(Ask::address).collect();
-    let mut nginx = Nginx::start(installed, folder.path(), addresses);
-    let load = Load::on(vec![nginx.front]);
-    // What one replica has ended another believes for a moment: decision 28.
-    load.forgive_copies();
-    load.stands_behind_a_balancer();
-    let mut clients = vec![watch::start(&load, ISSUER)];
-    clients.extend(load.start(4));
-    load.wait_until_well();
-    let rounds = number("PASSGATE_TEST_ROLLOUTS", 1);
-    for _ in 0..rounds {
-        for replica in &mut replicas {
-            let address = replica.address();
-            nginx.leave_out(Some(address));
-            replica.signal(Signal::SIGTERM);
-            let (status, log) = replica.ended();
+/// Three replicas on one database.
+struct Site {
+    folder: TempDir,
+    cluster: Cluster,
+    replicas: Vec<Served>,
+}
+
+impl Site {
+    fn start() -> Self {
+        let folder = folder();
+        let cluster = Cluster::start(&folder.path().join("database"));
+        let mut site = Self {
+            folder,
+            cluster,
+            replicas: Vec::new(),
+        };
+        site.replicas = (0..REPLICAS).map(|_| site.serve("127.0.0.1:0")).collect();
+        site
+    }
+
+    fn serve(&self, listen: &str) -> Served {
+        let (url, flags) = (
+            self.cluster.url(),
+            ["--drain-delay", DELAY, "--listen", listen],
+        );
+        Served::spawn(&mut service(
+            self.folder.path(),
+            url.expose_secret(),
+            &flags,
+        ))
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.replicas.iter().map(Ask::address).collect()
+    }
+
+    /// Restarts each once, or as often as `PASSGATE_TEST_ROLLOUTS` says, while clients ask the balancer,
+    /// which is told whom to leave out. No request may fail.
+    fn restart_in_turn(
+        mut self,
+        balancer: &str,
+        front: SocketAddr,
+        mut leave_out: impl FnMut(Option<SocketAddr>),
+    ) {
+        let load = Load::on(vec![front]);
+        // What one replica has ended another believes for a moment: decision 28.
+        load.forgive_copies();
+        load.stands_behind_a_balancer();
+        let mut clients = vec![watch::start(&load, ISSUER)];
+        clients.extend(load.start(4));
+        load.wait_until_well();
+        let rounds = number("PASSGATE_TEST_ROLLOUTS", 1);
+        for turn in 0..rounds * REPLICAS as u64 {
+            let at = usize::try_from(turn).unwrap() % REPLICAS;
+            let address = self.replicas[at].address();
+            leave_out(Some(address));
+            self.replicas[at].signal(Signal::SIGTERM);
+            let (status, log) = self.replicas[at].ended();
             assert!(status.success(), "{log}");
-            *replica = start(&address.to_string());
-            nginx.leave_out(None);
+            self.replicas[at] = self.serve(&address.to_string());
+            leave_out(None);
             load.wait_until_well();
         }
-    }
-    load.end();
-    for client in clients {
-        for mut held in client.join().unwrap() {
-            assert!(load.refresh(&mut held), "a session is lost");
+        load.end();
+        for client in clients {
+            for mut held in client.join().unwrap() {
+                assert!(load.refresh(&mut held), "a session is lost");
+            }
         }
+        let tally = load.next_tally();
+        let mut connection = connect(self.cluster.url().expose_secret());
+        leaves_no_connections(&mut connection, 3);
+        let lost = load.ledger.differences(&mut connection);
+        tell(balancer, rounds, &tally, lost.len());
+        assert!(lost.is_empty(), "{lost:?}");
+        let Tally {
+            unavailable,
+            none,
+            wrong,
+            ..
+        } = tally;
+        assert_eq!((unavailable, none, wrong), (0, 0, Vec::new()));
     }
-    let Tally {
-        good,
-        unavailable,
-        none,
-        wrong,
-        longest,
-        ..
-    } = load.next_tally();
-    let mut connection = connect(url.expose_secret());
-    leaves_no_connections(&mut connection, 3);
-    let lost = load.ledger.differences(&mut connection);
+}
+
+/// The table of the results.
+fn tell(balancer: &str, rounds: u64, tally: &Tally, lost: usize) {
     let table = format!(
-        "\n{:>9} {:>9} {:>9} {:>9} {:>9} {:>5}\n{:>9} {good:>9} {:>9} {:>9.2} {:>9} {:>5}\n",
+        "\n{:<34} {:>9} {:>9} {:>9} {:>9} {:>9} {:>5}\n{balancer:<34} {:>9} {:>9} {:>9} {:>9.2} {:>9} {lost:>5}\n",
+        "behind",
         "restarts",
         "good",
         "failed",
         "longest s",
         "503",
         "lost",
-        rounds * 3,
-        none + u64::try_from(wrong.len()).unwrap(),
-        longest.as_secs_f64(),
-        unavailable,
-        lost.len()
+        rounds * REPLICAS as u64,
+        tally.good,
+        tally.none + u64::try_from(tally.wrong.len()).unwrap(),
+        tally.longest.as_secs_f64(),
+        tally.unavailable,
     );
     drop(io::stderr().write_all(table.as_bytes()));
-    assert!(lost.is_empty(), "{lost:?}");
-    assert_eq!((unavailable, none, wrong), (0, 0, Vec::new()));
+}
+
+#[test]
+fn replicas_are_restarted_in_turn_behind_nginx_and_no_request_fails() {
+    let Some(installed) = tools::nginx() else {
+        return;
+    };
+    let _turn = turn();
+    let site = Site::start();
+    let mut nginx = Nginx::start(installed, site.folder.path(), site.addresses());
+    let front = nginx.front;
+    site.restart_in_turn("nginx, told whom to leave out", front, |replica| {
+        nginx.leave_out(replica);
+    });
+}
+
+#[test]
+fn replicas_are_restarted_in_turn_behind_who_follows_readiness_and_no_request_fails() {
+    let _turn = turn();
+    let site = Site::start();
+    let balancer = Balancer::before(&site.addresses());
+    site.restart_in_turn("what follows /health/ready", balancer.front, |_| ());
 }

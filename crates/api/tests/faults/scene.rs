@@ -41,14 +41,15 @@ pub(crate) fn service(folder: &Path, url: &str, flags: &[&str]) -> Command {
     all.extend(["--argon2", "m=64,t=1,p=1", "--log-format", "json"]);
     let connections = CONNECTIONS.to_string();
     all.extend(["--database-connections", &connections]);
-    // All clients have one address, and some have wrong passwords on purpose.
+    // All clients have one address, and some have wrong passwords on purpose: every guess is counted,
+    // and there is room for all of them.
     for budget in [
         "--guesses-per-account",
         "--guesses-per-address",
         "--guesses-in-all",
         "--registrations-per-address",
     ] {
-        all.extend([budget, "off"]);
+        all.extend([budget, "1000000/1ms"]);
     }
     // No client is logged out by an outage of seconds.
     all.extend(["--refresh-grace", "1m", "--log", "warn"]);

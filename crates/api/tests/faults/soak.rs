@@ -15,7 +15,7 @@ use crate::client::Ask;
 use crate::cluster::{Cluster, connect, until};
 use crate::load::Load;
 use crate::program::{Served, folder};
-use crate::report::ANSWER;
+use crate::report::{ANSWER, RECOVERY};
 use crate::scene::{ISSUER, last, leaves_no_connections, service};
 use crate::{number, turn, watch};
 
@@ -144,6 +144,7 @@ fn after_a_long_time_of_faults_nothing_has_grown_and_nothing_is_lost() {
     let every = Duration::from_secs(number("PASSGATE_TEST_SOAK_EVERY", 4));
     let (begun, mut table) = (Instant::now(), String::new());
     let (mut before, mut longest) = (None, Duration::ZERO);
+    let (mut slowest, mut unanswered) = (Duration::ZERO, 0);
     let mut wrong = Vec::new();
     for turn in 0.. {
         if begun.elapsed() >= length {
@@ -158,6 +159,8 @@ fn after_a_long_time_of_faults_nothing_has_grown_and_nothing_is_lost() {
         let now = Holdings::of(steady.id());
         before.get_or_insert(now);
         longest = longest.max(tally.longest).max(ours.longest);
+        slowest = slowest.max(recovery);
+        unanswered += ours.none;
         writeln!(
             table,
             "{:>6} {fault:<22} {:>9.2} {:>8} {:>8} {:>8} {:>9.2} {:>9} {:>6} {:>7}",
@@ -204,6 +207,8 @@ fn after_a_long_time_of_faults_nothing_has_grown_and_nothing_is_lost() {
     drop(io::stderr().write_all(told.as_bytes()));
     assert!(lost.is_empty() && wrong.is_empty(), "{lost:?} {wrong:?}");
     assert!(longest <= ANSWER, "an answer took {longest:?}");
+    assert!(slowest <= RECOVERY, "all was well again after {slowest:?}");
+    assert_eq!(unanswered, 0, "of the one that was not killed");
     let before = before.unwrap();
     // Threads that nobody needs go after a while.
     until("the process has no more than at the beginning", || {

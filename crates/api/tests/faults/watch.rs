@@ -54,7 +54,13 @@ pub(crate) fn start(load: &Arc<Load>, issuer: &str) -> JoinHandle<Vec<Held>> {
                     load.complain(format!("/health/ready does not tell the truth: {look:?}"));
                 }
                 last = Some(look);
-                load.get(Kind::Keys, "/.well-known/jwks.json");
+                // They are in memory: only who is not there at all does not tell them.
+                if matches!(
+                    load.get(Kind::Keys, "/.well-known/jwks.json"),
+                    Answer::Unavailable
+                ) {
+                    load.complain("the keys are not told".to_owned());
+                }
                 // By key alone, as another service does, whatever became of us.
                 if let Err(error) = verifier.verify_now(held[0].access_token()) {
                     load.complain(format!("a good token does not verify: {error}"));

@@ -12,6 +12,7 @@ pub(crate) enum Kind {
     LogIn,
     Refresh,
     Me,
+    Verify,
     Revoke,
     WrongPassword,
     WeakPassword,
@@ -20,11 +21,12 @@ pub(crate) enum Kind {
 }
 
 /// What a well server answers well.
-const ALL: [Kind; 9] = [
+const ALL: [Kind; 10] = [
     Kind::Register,
     Kind::LogIn,
     Kind::Refresh,
     Kind::Me,
+    Kind::Verify,
     Kind::Revoke,
     Kind::WrongPassword,
     Kind::WeakPassword,
