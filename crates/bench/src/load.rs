@@ -155,6 +155,11 @@ impl Running {
         Ok(counted)
     }
 
+    /// The processor time that the load generator has taken so far.
+    pub(crate) fn processor_time(&self) -> Fallible<Duration> {
+        process::processor_time(self.child.id())
+    }
+
     /// Whether it still runs.
     pub(crate) fn is_running(&mut self) -> Fallible<bool> {
         Ok(self.child.try_wait()?.is_none())

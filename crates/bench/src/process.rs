@@ -113,6 +113,21 @@ impl Server {
         Ok(TICK * Taken::by(self.child.id())?.ticks)
     }
 
+    /// The same of its threads of this name alone.
+    pub(crate) fn processor_time_of(&self, name: &str) -> Fallible<Duration> {
+        let mut ticks = 0;
+        for entry in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // Others come and go meanwhile.
+            let Ok(stat) = fs::read_to_string(entry?.path().join("stat")) else {
+                continue;
+            };
+            if named(&stat) == Some(name) {
+                ticks += Taken::read(&stat).map_or(0, |taken| taken.ticks);
+            }
+        }
+        Ok(TICK * ticks)
+    }
+
     /// Waits until it and its workers do nothing any more: some go on for seconds with requests
     /// whose clients have gone, at the cost of whoever is measured next.
     pub(crate) fn settle(&self) -> Fallible {
@@ -170,6 +185,44 @@ impl Taken {
         Some(Self {
             parent: field(4)?,
             ticks: field(14)? + field(15)?,
+        })
+    }
+}
+
+/// The name of a process or of a thread, field 2 of proc(5).
+fn named(stat: &str) -> Option<&str> {
+    let (before, _) = stat.rsplit_once(')')?;
+    Some(before.split_once('(')?.1)
+}
+
+/// The processor time that some process has taken so far.
+pub(crate) fn processor_time(pid: u32) -> Fallible<Duration> {
+    Ok(TICK * Taken::by(pid)?.ticks)
+}
+
+/// What all processors together have not done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Unused {
+    /// Nothing was there to be done.
+    pub(crate) idle: Duration,
+    /// The machine is a guest, and its host had other things to do.
+    pub(crate) stolen: Duration,
+}
+
+impl Unused {
+    pub(crate) fn now() -> Fallible<Self> {
+        let stat = fs::read_to_string("/proc/stat")?;
+        Self::read(&stat).ok_or_else(|| "the system does not say what is idle".into())
+    }
+
+    /// `idle`, `iowait` and `steal`, columns 4, 5 and 8 of the first line.
+    fn read(stat: &str) -> Option<Self> {
+        let line = stat.lines().next()?.strip_prefix("cpu ")?;
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let column = |number: usize| Some(TICK * columns.get(number - 1)?.parse::<u32>().ok()?);
+        Some(Self {
+            idle: column(4)? + column(5)?,
+            stolen: column(8)?,
         })
     }
 }
@@ -237,6 +290,20 @@ mod tests {
         };
         assert_eq!(Taken::read(stat), Some(taken));
         assert_eq!(Taken::read("7 (a"), None);
+        assert_eq!(named(stat), Some("a) b"));
+    }
+
+    #[test]
+    fn idle_is_what_waits_for_a_disk_as_well() {
+        let unused = Unused {
+            idle: Duration::from_millis(110),
+            stolen: Duration::from_millis(30),
+        };
+        assert_eq!(
+            Unused::read("cpu  1 2 1 10 1 6 7 3 0 0\ncpu0 1"),
+            Some(unused)
+        );
+        assert_eq!(Unused::read("cpu  1 2"), None);
     }
 
     #[test]

@@ -176,7 +176,7 @@ const RATIOS: [(&str, &str, &str, Wanted); 15] = [
 ];
 
 /// `(what, figure, unit, wanted)`: a figure as it is.
-const FIGURES: [(&str, &str, &str, Wanted); 6] = [
+const FIGURES: [(&str, &str, &str, Wanted); 7] = [
     (
         "flood: log-ins neither served nor refused",
         "flood.lost",
@@ -206,6 +206,12 @@ const FIGURES: [(&str, &str, &str, Wanted); 6] = [
         "flood.memory_growth",
         "MiB",
         AtMost(1.0),
+    ),
+    (
+        "that many connections, in a bare actix",
+        "flood.connections_alone",
+        "MiB",
+        Nothing,
     ),
     (
         "start to listening, migrated external database",
