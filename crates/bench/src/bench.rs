@@ -167,12 +167,6 @@ impl<'a> World<'a> {
         Ok(counted)
     }
 
-    /// Log-ins a second.
-    pub(crate) fn log_ins_per_second(&self) -> Fallible<f64> {
-        self.load(&self.served, Script::Replay, &self.log_ins)?
-            .good_per_second()
-    }
-
     /// A refresh and the tokens for it.
     pub(crate) fn refreshes(&self) -> Fallible<Vec<String>> {
         let sessions: Vec<_> = (0..CHAINS).map(seed::session_id).collect();
