@@ -1,5 +1,6 @@
 mod row;
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use passgate_domain::audit::{Act, Action, Deed};
 use passgate_domain::ports::{SigningKeyStore, StoreError};
@@ -9,11 +10,7 @@ use time::OffsetDateTime;
 use self::row::{ACTIVE, ANNOUNCED, RETIRED, SigningKeyRow};
 use crate::PgStore;
 use crate::audit;
-use crate::error::PgError;
 use crate::schema::signing_keys;
-
-/// How often a replacement is begun again because another one came first.
-const TRIES: usize = 8;
 
 impl SigningKeyStore for PgStore {
     fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, StoreError> {
@@ -155,17 +152,13 @@ impl SigningKeyStore for PgStore {
         act: &Act,
     ) -> Result<Vec<String>, StoreError> {
         let removed = self.with(|connection| {
-            for _ in 0..TRIES {
-                let removed =
-                    connection.transaction(|connection| replace(connection, candidate, act));
-                match removed {
-                    // Somebody else's key came in after our look at the table.
-                    Err(diesel::result::Error::RollbackTransaction) => {}
-                    removed => return Ok(removed?),
-                }
-            }
-            let busy = "others replace the signing keys again and again";
-            Err(PgError::Store(StoreError::Unavailable(busy.into())))
+            let removed = connection.transaction(|connection| {
+                // No key comes to be that our look at the table does not see: one that is being
+                // announced would outlive those that leaked. Reading goes on.
+                connection.batch_execute("LOCK TABLE signing_keys IN EXCLUSIVE MODE")?;
+                replace(connection, candidate, act)
+            })?;
+            Ok(removed)
         });
         Ok(removed?)
     }
@@ -214,9 +207,9 @@ fn replace(
     let removed: Vec<String> = diesel::delete(signing_keys::table)
         .returning(signing_keys::kid)
         .get_results(connection)?;
-    if !insert(connection, candidate)? {
-        return Err(diesel::result::Error::RollbackTransaction);
-    }
+    diesel::insert_into(signing_keys::table)
+        .values(SigningKeyRow::of(candidate))
+        .execute(connection)?;
     for kid in &removed {
         write(connection, Action::KeyRemoved, kid, act)?;
     }
