@@ -20,6 +20,7 @@ use passgate_domain::ports::{AuditStore, GuessStore, SessionStore, SigningKeySto
 use passgate_domain::token::TokenClaims;
 use passgate_domain::{Clock, SystemClock};
 use passgate_persistence::PgStore;
+use time::OffsetDateTime;
 
 use crate::blocking;
 use crate::capacity;
@@ -133,40 +134,52 @@ async fn tidy(state: Arc<AppState>) {
         turns.tick().await;
         let state = Arc::clone(&state);
         let removed = blocking::patiently(TIDYING, move || {
-            state.metrics.estimated(state.store.estimates()?);
-            remove_what_is_over(&state)
+            match state.store.estimates() {
+                Ok(estimates) => state.metrics.estimated(estimates),
+                Err(error) => tracing::warn!(%error, "the rows were not estimated"),
+            }
+            remove_what_is_over(&state.store, state.clock.now(), state.audit_retention)
         })
         .await;
-        match removed {
-            Some(Ok(Ok((0, 0, 0))) | Err(_)) => {}
-            Some(Ok(Ok((sessions, events, guesses)))) => {
-                tracing::info!(sessions, events, guesses, "removed what was over");
-            }
-            // The next turn comes.
-            Some(Ok(Err(error))) => tracing::warn!(%error, "what is over was not removed"),
-            None => tracing::warn!("what is over was not removed: the database hangs"),
+        let Some(removed) = removed else {
+            tracing::warn!("what is over was not removed: the database hangs");
+            continue;
+        };
+        let [sessions, events, guesses] = removed.unwrap_or_default();
+        if sessions + events + guesses > 0 {
+            tracing::info!(sessions, events, guesses, "removed what was over");
         }
     }
 }
 
-/// Returns how many sessions, how many events, and how many keys of guesses.
-fn remove_what_is_over(state: &AppState) -> Result<(usize, usize, usize), StoreError> {
-    let now = state.clock.now();
-    let (sessions, events) = (now - KEPT, now - state.audit_retention);
-    Ok((
-        in_batches(|| state.store.remove_ended_sessions(sessions, BATCH))?,
-        in_batches(|| state.store.remove_events(events, BATCH))?,
+/// Returns how many sessions, how many events, and how many keys of guesses. None of the three waits for
+/// another: the next turn comes.
+fn remove_what_is_over(
+    store: &PgStore,
+    now: OffsetDateTime,
+    audit_retention: Duration,
+) -> [usize; 3] {
+    let (sessions, events) = (now - KEPT, now - audit_retention);
+    [
+        in_batches("sessions", || store.remove_ended_sessions(sessions, BATCH)),
+        in_batches("events", || store.remove_events(events, BATCH)),
         // Other replicas' clocks may be a little behind.
-        in_batches(|| state.store.remove_forgiven_guesses(now - FORGIVEN, BATCH))?,
-    ))
+        in_batches("guesses", || {
+            store.remove_forgiven_guesses(now - FORGIVEN, BATCH)
+        }),
+    ]
 }
 
-fn in_batches(remove: impl Fn() -> Result<usize, StoreError>) -> Result<usize, StoreError> {
+fn in_batches(what: &str, remove: impl Fn() -> Result<usize, StoreError>) -> usize {
     let mut removed = 0;
     loop {
-        match remove()? {
-            0 => return Ok(removed),
-            batch => removed += batch,
+        match remove() {
+            Ok(0) => return removed,
+            Ok(batch) => removed += batch,
+            Err(error) => {
+                tracing::warn!(%what, %error, "what is over was not removed");
+                return removed;
+            }
         }
     }
 }
@@ -363,4 +376,37 @@ pub fn run(
         }
     };
     Ok(server.run())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diesel::connection::SimpleConnection;
+    use passgate_domain::audit::{Action, Deed};
+    use passgate_domain::guess::{Budget, Charge, GuessKey, Guesser};
+    use passgate_domain::testing::act;
+    use passgate_persistence::testing::TestDatabase;
+    use time::macros::datetime;
+
+    #[test]
+    fn what_is_over_is_removed_where_something_else_cannot_be() {
+        let (database, then) = (TestDatabase::new(), datetime!(2026-11-01 12:00 UTC));
+        let store = database.store();
+        store
+            .record(&Deed::new(Action::KeyRetired), &act(then))
+            .unwrap();
+        let guess = Charge {
+            guesser: Guesser::Account,
+            key: GuessKey::new([7; GuessKey::BYTES]),
+            budget: Budget::try_new(5, Duration::from_mins(1)).unwrap(),
+        };
+        store.count_guess(&[guess], then).unwrap();
+        database
+            .connect()
+            .batch_execute("ALTER TABLE sessions RENAME TO others")
+            .unwrap();
+        let now = then + time::Duration::days(7);
+        let removed = remove_what_is_over(&store, now, Duration::from_hours(24));
+        assert_eq!(removed, [0, 1, 1]);
+    }
 }
