@@ -127,13 +127,18 @@ impl Client {
     }
 
     /// Whether a token of its own, made at this time, is still worth something: it is enabled, has
-    /// a secret and the grant, and is the one that was registered then.
+    /// the grant, is the one that was registered then, and has a secret that is as old. A token from
+    /// before the oldest of them was made with one that is gone.
     pub fn honours(&self, issued_at: OffsetDateTime) -> bool {
+        // Tokens count whole seconds.
+        let was_there = |at: OffsetDateTime| at.unix_timestamp() <= issued_at.unix_timestamp();
         self.is_enabled()
             && self.may(Grant::ClientCredentials)
-            && !self.secrets.is_empty()
-            // Tokens count whole seconds.
-            && self.created_at.unix_timestamp() <= issued_at.unix_timestamp()
+            && was_there(self.created_at)
+            && self
+                .secrets
+                .iter()
+                .any(|secret| was_there(secret.created_at))
     }
 }
 
@@ -273,6 +278,23 @@ mod tests {
         assert!(!without(
             |client| client.grants = BTreeSet::from([Grant::Password])
         ));
+    }
+
+    #[test]
+    fn a_token_ends_with_the_secrets_that_it_can_have_been_made_with() {
+        let later = NOW + Duration::HOUR;
+        let mut client = client();
+        let second = ClientSecret {
+            slot: Slot::Second,
+            created_at: later,
+            ..client.secrets[0].clone()
+        };
+        client.secrets.push(second);
+        assert!(client.honours(NOW) && client.honours(later));
+        client.secrets.remove(0);
+        assert!(client.honours(later.replace_nanosecond(0).unwrap()));
+        assert!(!client.honours(later - Duration::SECOND));
+        assert!(!client.honours(NOW));
     }
 
     proptest! {

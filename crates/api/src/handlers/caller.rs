@@ -52,12 +52,17 @@ impl Caller {
             .require_scope(Scope::ADMIN)
             .map_err(ApiError::Forbidden)?;
         let holder = holder(state, token)?;
-        if holder.may(Scope::ADMIN) {
+        if holder.may(&state.store, token, Scope::ADMIN)? {
             return Ok(Administrator(holder));
         }
-        Err(ApiError::Forbidden(match holder {
-            Holder::User { .. } => Forbidden::Role(Role::ADMIN.to_owned()),
-            Holder::Client(_) => Forbidden::Scope(Scope::ADMIN.to_owned()),
+        let lacks_role = match &holder {
+            Holder::User { user, .. } => !user.allowed_scopes().contains(Scope::ADMIN),
+            Holder::Client(_) => false,
+        };
+        Err(ApiError::Forbidden(if lacks_role {
+            Forbidden::Role(Role::ADMIN.to_owned())
+        } else {
+            Forbidden::Scope(Scope::ADMIN.to_owned())
         }))
     }
 

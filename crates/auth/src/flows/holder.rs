@@ -45,12 +45,30 @@ impl Holder {
         Ok(client.filter(honours).map(Self::Client))
     }
 
-    /// Whether whoever holds the token could still ask for a scope.
-    pub fn may(&self, scope: &str) -> bool {
-        match self {
-            Self::User { user, .. } => user.allowed_scopes().contains(scope),
-            Self::Client(client) => client.own_scope().contains(scope),
+    /// Whether whoever holds the token could still ask for a scope: a user, for a token of its client.
+    /// Where this is a registered one, that is one query more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn may<S: ClientStore + ?Sized>(
+        &self,
+        store: &S,
+        token: &Verified<TokenClaims>,
+        scope: &str,
+    ) -> Result<bool, StoreError> {
+        let user = match self {
+            Self::User { user, .. } => user,
+            Self::Client(client) => return Ok(client.own_scope().contains(scope)),
+        };
+        if !user.allowed_scopes().contains(scope) {
+            return Ok(false);
         }
+        let client = token.client_id().and_then(|id| ClientId::parse(id).ok());
+        let registered = match client {
+            Some(client) => store.find_client(&client)?,
+            None => None,
+        };
+        Ok(registered.is_none_or(|client| client.scope.contains(scope)))
     }
 
     /// Who acts with the token.

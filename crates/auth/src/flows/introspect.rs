@@ -82,7 +82,7 @@ pub enum IntrospectError {
 /// Tells what a token of either kind is worth now; `None` if nothing. Changes nothing: a refresh
 /// token stays as good as it was.
 ///
-/// One query finds out who asks, and at most one more what the token is worth.
+/// One query finds out who asks, one more what a user's client may, and one what the token is worth.
 ///
 /// # Errors
 /// [`IntrospectError`].
@@ -127,7 +127,7 @@ fn admit<S: SessionStore + ClientStore + AuditStore + GuessStore + ?Sized>(
         .require_scope(scope)
         .map_err(IntrospectError::Forbidden)?;
     let holder = Holder::find(store, token, act.at)?.ok_or(IntrospectError::Ended)?;
-    if holder.may(scope) {
+    if holder.may(store, token, scope)? {
         Ok(())
     } else {
         Err(IntrospectError::Forbidden(Forbidden::Scope(

@@ -109,7 +109,8 @@ fn a_clients_own_token_is_about_the_client_and_no_user() {
         holder.actor(),
         Actor::Client(ClientId::parse("billing").unwrap())
     );
-    assert!(holder.may("admin") && !holder.may(Scope::PROFILE));
+    let may = |scope| holder.may(&world.store, &verified, scope).unwrap();
+    assert!(may("admin") && !may(Scope::PROFILE));
     let event = world.newest_event();
     let id = granted.access_token.token_id();
     assert_eq!(
@@ -255,6 +256,12 @@ fn a_clients_own_token_ends_with_its_client() {
     let (store, act) = (&world.store, world.act());
     store.remove_client_secret(&client.id, slot, &act).unwrap();
     assert!(!lives());
+    world.clock.advance(time::Duration::SECOND);
+    let (_, next) = add_client_secret(store, &client.id, &world.act()).unwrap();
+    assert!(!lives(), "the secret that made it is gone");
+    let granted = world.client_token(says("billing", next.expose()), "");
+    let other = granted.unwrap().access_token;
+    assert!(world.holder(other.as_str()).is_some());
     store.delete_client(&client.id, &act).unwrap();
     assert!(!lives());
     world.clock.advance(time::Duration::SECOND);
