@@ -263,10 +263,11 @@ pub struct Event {
     pub request_id: Option<String>,
 }
 
-/// Which events are asked for; the newest come first.
+/// Which events are asked for. The newest come first: by their numbers, or by their times where a time
+/// is asked for. Both tell almost the same, since clocks of replicas differ.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventFilter {
-    /// Only older ones than this.
+    /// Only those that come after the one of this number.
     pub before: Option<i64>,
     /// Only those that concern this user.
     pub user: Option<UserId>,
@@ -280,6 +281,13 @@ pub struct EventFilter {
     pub until: Option<OffsetDateTime>,
     /// At most so many.
     pub limit: u32,
+}
+
+impl EventFilter {
+    /// Whether they come by their times.
+    pub fn is_by_time(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
 }
 
 #[cfg(test)]

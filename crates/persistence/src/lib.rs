@@ -22,6 +22,8 @@ mod open;
 mod patience;
 mod pool;
 mod readiness;
+#[cfg(all(test, feature = "testing"))]
+mod reads;
 mod rows;
 mod schema;
 mod sessions;

@@ -11,13 +11,14 @@ pub trait AuditStore: Send + Sync {
     /// [`StoreError`].
     fn record(&self, deed: &Deed, act: &Act) -> Result<(), StoreError>;
 
-    /// Reads the log, the newest events first. MUST return at most `filter.limit`.
+    /// Reads the log, the newest events first, by the rule of [`EventFilter`]. MUST return at most
+    /// `filter.limit`.
     ///
     /// # Errors
     /// [`StoreError`].
     fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, StoreError>;
 
-    /// Removes at most `limit` events from before `before`, and returns how many. This is the only
+    /// Removes at most `limit` events from before `before`, the oldest first, and returns how many. This is the only
     /// way out of the log. MUST do nothing, and return 0, while another caller is at it.
     ///
     /// # Errors

@@ -65,7 +65,9 @@ macro_rules! store_contract {
         $crate::store_contract!(@rules audit $make;
             an_event_is_read_back_as_it_was_written_down
             every_filter_narrows_and_the_newest_come_first
+            where_a_time_is_asked_for_events_come_by_their_times
             only_old_events_go_and_in_small_batches
+            events_from_a_clock_that_was_ahead_keep_no_others
             what_changes_an_account_is_written_down
             what_changes_nothing_is_not_written_down
             what_begins_and_ends_a_session_is_written_down

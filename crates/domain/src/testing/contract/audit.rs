@@ -120,6 +120,61 @@ pub fn every_filter_narrows_and_the_newest_come_first<S: AuditStore + ?Sized>(st
     assert_eq!(times(Some(NOW), Some(LATER + Duration::SECOND)), [0, 1, 2]);
 }
 
+pub fn where_a_time_is_asked_for_events_come_by_their_times<S: AuditStore + ?Sized>(store: &S) {
+    // Two replicas, of which one is a moment behind.
+    let minute = |number| NOW + Duration::minutes(number);
+    for at in [1, 0, 3, 2, 3].map(minute) {
+        store
+            .record(&Deed::new(Action::KeyRetired), &act(at))
+            .unwrap();
+    }
+    let mut numbers: Vec<i64> = all(store).iter().map(|event| event.id).collect();
+    numbers.reverse();
+    let found = |filter: EventFilter| {
+        let found = store.events(&filter).unwrap();
+        let place = |event: &Event| numbers.iter().position(|id| *id == event.id).unwrap();
+        found.iter().map(place).collect::<Vec<_>>()
+    };
+    let since = |at, before, limit| {
+        found(EventFilter {
+            since: Some(at),
+            before,
+            limit,
+            ..EventFilter::default()
+        })
+    };
+    assert_eq!(since(NOW, None, 9), [4, 2, 3, 0, 1]);
+    assert_eq!(since(minute(2), None, 9), [4, 2, 3]);
+    // In parts, each is there once.
+    assert_eq!(since(NOW, None, 2), [4, 2]);
+    assert_eq!(since(NOW, Some(numbers[2]), 2), [3, 0]);
+    assert_eq!(since(NOW, Some(numbers[0]), 2), [1]);
+    let until = |at, before| {
+        found(EventFilter {
+            until: Some(at),
+            before,
+            limit: 2,
+            ..EventFilter::default()
+        })
+    };
+    assert_eq!(until(minute(3), None), [3, 0]);
+    assert_eq!(until(minute(3), Some(numbers[0])), [1]);
+}
+
+pub fn events_from_a_clock_that_was_ahead_keep_no_others<S: AuditStore + ?Sized>(store: &S) {
+    let write = |at: OffsetDateTime| store.record(&Deed::new(Action::KeyRetired), &act(at));
+    for _ in 0..3 {
+        write(NOW + Duration::days(3650)).unwrap();
+    }
+    for _ in 0..3 {
+        write(NOW).unwrap();
+    }
+    assert_eq!(store.remove_events(LATER, 2).unwrap(), 2);
+    assert_eq!(store.remove_events(LATER, 2).unwrap(), 1);
+    assert_eq!(store.remove_events(LATER, 2).unwrap(), 0);
+    assert_eq!(all(store).len(), 3);
+}
+
 pub fn only_old_events_go_and_in_small_batches<S: AuditStore + ?Sized>(store: &S) {
     let write = |at: OffsetDateTime| store.record(&Deed::new(Action::KeyRetired), &act(at));
     for at in [NOW, NOW, NOW, LATER] {

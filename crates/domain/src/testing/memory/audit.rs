@@ -44,8 +44,16 @@ impl AuditStore for MemoryStore {
             until,
             limit,
         } = filter;
-        let wanted = state.events.iter().rev().filter(|event| {
-            before.is_none_or(|before| event.id < before)
+        let place = |event: &Event| (filter.is_by_time().then_some(event.at), event.id);
+        let known = before.map(|before| {
+            let known = state.events.iter().find(|event| event.id == before);
+            let at = known.map(|event| event.at).filter(|_| filter.is_by_time());
+            (at, before)
+        });
+        let mut newest: Vec<&Event> = state.events.iter().collect();
+        newest.sort_by_key(|event| std::cmp::Reverse(place(event)));
+        let wanted = newest.into_iter().filter(|event| {
+            known.is_none_or(|known| place(event) < known)
                 && user.is_none_or(|user| event.user == Some(user))
                 && actor.as_ref().is_none_or(|actor| event.actor == *actor)
                 && action.is_none_or(|action| event.action == action.as_str())
@@ -60,7 +68,9 @@ impl AuditStore for MemoryStore {
         let mut state = self.state();
         let over = state.events.iter().filter(|event| event.at < before);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let over: Vec<i64> = over.map(|event| event.id).take(limit).collect();
+        let mut over: Vec<(OffsetDateTime, i64)> = over.map(|event| (event.at, event.id)).collect();
+        over.sort_unstable();
+        let over: Vec<i64> = over.into_iter().map(|(_, id)| id).take(limit).collect();
         state.events.retain(|event| !over.contains(&event.id));
         Ok(over.len())
     }
