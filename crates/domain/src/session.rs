@@ -109,6 +109,10 @@ impl Device {
     }
 }
 
+/// How many sessions a user has at most. Nobody is logged in at so many places; a program that logs in
+/// each time it wants something is, and whatever ends all sessions of its user has to end these.
+pub const MAX_SESSIONS: u32 = 1000;
+
 /// A session to be opened, at [`Generation::FIRST`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSession {
@@ -177,16 +181,19 @@ pub enum EndReason {
     UserDisabled,
     /// Its user was deleted.
     UserDeleted,
+    /// Its user opened [`MAX_SESSIONS`] others that were used since.
+    TooMany,
 }
 
 impl EndReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Revoked,
         Self::Reuse,
         Self::PasswordChanged,
         Self::UserDisabled,
         Self::UserDeleted,
+        Self::TooMany,
     ];
 
     /// The name it is kept under.
@@ -197,6 +204,7 @@ impl EndReason {
             Self::PasswordChanged => "password_changed",
             Self::UserDisabled => "user_disabled",
             Self::UserDeleted => "user_deleted",
+            Self::TooMany => "too_many",
         }
     }
 }

@@ -226,7 +226,8 @@ impl GuessStore for PgStore {
         act: &Act,
     ) -> Result<Opening, StoreError> {
         let opening = self.with(|connection| {
-            if open::open(connection, session, credential, charges, act)? {
+            let opened = open::open(connection, session, credential, charges, act)?;
+            if self.noted(opened) {
                 return Ok(Opening::Opened);
             }
             let until = waiting_until(connection, charges, act.at)?;

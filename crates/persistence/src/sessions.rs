@@ -14,11 +14,12 @@ pub(crate) mod rotate;
 
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use passgate_domain::audit::{Act, Action, Deed};
 use passgate_domain::ports::{SessionStore, StoreError};
 use passgate_domain::session::{
-    EndReason, LiveSession, NewSession, Revocation, Rotate, Rotation, Session, SessionId,
+    EndReason, LiveSession, MAX_SESSIONS, NewSession, Revocation, Rotate, Rotation, Session,
+    SessionId,
 };
 use passgate_domain::{ClientId, PasswordHash, User, UserId};
 use time::OffsetDateTime;
@@ -30,6 +31,32 @@ use crate::error::PgError;
 use crate::rows::{SessionRow, UserRow};
 use crate::schema::{sessions, users};
 
+/// A batch of the sessions of a user that were not ended, in the order of their ids. How many there are
+/// has a bound by now, and has none in what releases without it left.
+const END_BATCH: &str = "
+    WITH batch AS MATERIALIZED (
+        SELECT id FROM sessions
+        WHERE user_id = $1 AND ended_at IS NULL AND id > $2 ORDER BY id LIMIT $3),
+    ended AS (
+        UPDATE sessions SET ended_at = $4, end_reason = $5
+        WHERE id = ANY (ARRAY (SELECT id FROM batch)) AND id <> $6
+          AND ended_at IS NULL AND idle_until > $4 AND expires_at > $4
+        RETURNING id)
+    SELECT (SELECT count(*) FROM ended) AS ended,
+           (SELECT id FROM batch ORDER BY id OFFSET $3 - 1) AS last";
+
+/// How many sessions are in a batch: a statement of some hundred milliseconds.
+const END_AT_ONCE: i64 = 10_000;
+
+#[derive(QueryableByName)]
+struct EndedBatch {
+    #[diesel(sql_type = BigInt)]
+    ended: i64,
+    /// Where there may be more behind it.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    last: Option<Uuid>,
+}
+
 /// Ends every session of a user that lives, but for one, in its caller's transaction.
 pub(crate) fn end_all(
     connection: &mut PgConnection,
@@ -39,17 +66,22 @@ pub(crate) fn end_all(
     now: OffsetDateTime,
 ) -> QueryResult<usize> {
     // No session has the nil UUID: they are random.
-    let keep = keep.map_or_else(uuid::Uuid::nil, SessionId::as_uuid);
-    let others = sessions::table
-        .filter(sessions::user_id.eq(user.get()))
-        .filter(sessions::id.ne(keep))
-        .filter(lives(now));
-    diesel::update(others)
-        .set((
-            sessions::ended_at.eq(now),
-            sessions::end_reason.eq(reason.as_str()),
-        ))
-        .execute(connection)
+    let keep = keep.map_or_else(Uuid::nil, SessionId::as_uuid);
+    let mut after = Some(Uuid::nil());
+    let mut ended = 0;
+    while let Some(id) = after {
+        let batch: EndedBatch = diesel::sql_query(END_BATCH)
+            .bind::<BigInt, _>(user.get())
+            .bind::<SqlUuid, _>(id)
+            .bind::<BigInt, _>(END_AT_ONCE)
+            .bind::<Timestamptz, _>(now)
+            .bind::<Text, _>(reason.as_str())
+            .bind::<SqlUuid, _>(keep)
+            .get_result(connection)?;
+        ended += usize::try_from(batch.ended).unwrap_or_default();
+        after = batch.last;
+    }
+    Ok(ended)
 }
 
 /// Who ends a session.
@@ -57,6 +89,8 @@ pub(crate) fn end_all(
 enum By<'a> {
     /// Somebody who may end any.
     Anybody,
+    /// Somebody who may end their own.
+    User(UserId),
     /// Whoever holds its token, which is for nobody else if a registered client opened it.
     Client(Option<&'a ClientId>),
 }
@@ -69,23 +103,24 @@ fn end_one(
     reason: EndReason,
     act: &Act,
 ) -> Result<bool, PgError> {
-    let (may_end_any, client) = match by {
-        By::Anybody => (true, None),
-        By::Client(client) => (false, client),
-    };
-    // No client has the empty id.
-    let client = client.map_or("", ClientId::as_str);
-    let may = may_end_any
-        .into_sql::<Bool>()
-        .or(sessions::of_client.eq(false))
-        .or(sessions::client_id.eq(client));
-    let of: Option<i64> = diesel::update(sessions::table.find(id.as_uuid()))
+    let one = diesel::update(sessions::table.find(id.as_uuid()))
         .filter(lives(act.at))
-        .filter(may)
         .set((
             sessions::ended_at.eq(act.at),
             sessions::end_reason.eq(reason.as_str()),
         ))
+        .into_boxed();
+    let one = match by {
+        By::Anybody => one,
+        By::User(user) => one.filter(sessions::user_id.eq(user.get())),
+        // No client has the empty id.
+        By::Client(client) => one.filter(
+            sessions::of_client
+                .eq(false)
+                .or(sessions::client_id.eq(client.map_or("", ClientId::as_str))),
+        ),
+    };
+    let of: Option<i64> = one
         .returning(sessions::user_id)
         .get_result(connection)
         .optional()?;
@@ -144,7 +179,7 @@ impl SessionStore for PgStore {
     ) -> Result<bool, StoreError> {
         let opened =
             self.with(|connection| Ok(open::open(connection, session, credential, &[], act)?));
-        Ok(opened?)
+        Ok(self.noted(opened?))
     }
 
     fn rotate_session(&self, rotate: &Rotate, act: &Act) -> Result<Rotation, StoreError> {
@@ -158,6 +193,20 @@ impl SessionStore for PgStore {
     fn end_session(&self, id: SessionId, reason: EndReason, act: &Act) -> Result<bool, StoreError> {
         let ended = self.withdraw(|connection| {
             connection.transaction(|connection| end_one(connection, id, By::Anybody, reason, act))
+        });
+        Ok(ended?)
+    }
+
+    fn end_session_of(
+        &self,
+        user: UserId,
+        id: SessionId,
+        reason: EndReason,
+        act: &Act,
+    ) -> Result<bool, StoreError> {
+        let ended = self.withdraw(|connection| {
+            connection
+                .transaction(|connection| end_one(connection, id, By::User(user), reason, act))
         });
         Ok(ended?)
     }
@@ -230,6 +279,7 @@ impl SessionStore for PgStore {
                 .filter(sessions::user_id.eq(user.get()))
                 .filter(lives(now))
                 .order((sessions::last_used_at.desc(), sessions::id))
+                .limit(MAX_SESSIONS.into())
                 .select(SessionRow::as_select())
                 .load(connection)?;
             Ok(rows)
@@ -307,5 +357,137 @@ impl SessionStore for PgStore {
                 .find(|known| known.as_str() == name)
         };
         Ok(name.flatten().and_then(known))
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+mod tests {
+    use super::*;
+    use crate::reads::rows_read;
+    use crate::testing::TestDatabase;
+    use diesel::connection::SimpleConnection;
+    use passgate_domain::ScopeSet;
+    use passgate_domain::ports::UserStore;
+    use passgate_domain::session::Device;
+    use passgate_domain::testing::{act, new_user};
+    use time::Duration;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-28 12:00 UTC);
+
+    /// Users, the first of whom has so many sessions, of which so many live.
+    fn full(sessions: u32, living: u32) -> (TestDatabase, User) {
+        let database = TestDatabase::new();
+        let store = database.store();
+        let user = store.create_user(&new_user("matt"), &act(NOW)).unwrap();
+        for other in ["ada", "ben", "cat"] {
+            store.create_user(&new_user(other), &act(NOW)).unwrap();
+        }
+        let row = |user: &str, ended: &str, count: u32| {
+            format!(
+                "INSERT INTO sessions (id, user_id, client_id, scope, generation, rotated_at,
+                                       created_at, last_used_at, idle_until, expires_at, ended_at,
+                                       end_reason)
+                 SELECT gen_random_uuid(), {user}, 'app', 'profile', 1, at, at, at,
+                        at + interval '14 days', at + interval '90 days', {ended}
+                 FROM generate_series(1, {count}) AS n,
+                      LATERAL (SELECT timestamptz '2026-11-28 11:00Z' + n * interval '1 ms' AS at)
+                          AS one;"
+            )
+        };
+        let id = user.id.to_string();
+        let live = row(&id, "NULL, NULL", living);
+        let over = row(&id, "at, 'revoked'", sessions - living);
+        let others = row(&format!("{id} + 1 + n % 3"), "NULL, NULL", 10_000);
+        database
+            .connect()
+            .batch_execute(&format!("{live} {over} {others} ANALYZE sessions"))
+            .unwrap();
+        (database, user)
+    }
+
+    fn log_in(connection: &mut PgConnection, user: &User) -> bool {
+        let session = NewSession {
+            id: SessionId::random(),
+            user_id: user.id,
+            client_id: "app".to_owned(),
+            of_client: false,
+            scope: ScopeSet::default(),
+            device: Device::default(),
+            idle_until: NOW + Duration::days(14),
+            expires_at: NOW + Duration::days(90),
+        };
+        let hash = new_user("matt").password_hash;
+        let opened = open::open(connection, &session, &hash, &[], &act(NOW)).unwrap();
+        match opened {
+            open::Opened::No => panic!("not opened"),
+            open::Opened::Yes => false,
+            open::Opened::InPlaceOfOthers => true,
+        }
+    }
+
+    #[test]
+    fn a_log_in_reads_as_few_sessions_as_it_can() {
+        for (sessions, living, makes_room, most) in [
+            (5, 5, false, 20),
+            // Those that ended are not looked at.
+            (5_000, 5, false, 20),
+            (1_000, 999, false, 1_100),
+            (6_000, 1_000, true, 2_200),
+            // Nor all of a great many.
+            (20_000, 20_000, true, 3_500),
+        ] {
+            let (database, user) = full(sessions, living);
+            let mut connection = database.connect();
+            // Beyond the fifth time a plan is kept.
+            for _ in 0..7 {
+                let read = rows_read(&mut connection, "sessions", |connection| {
+                    assert_eq!(log_in(connection, &user), makes_room, "{sessions} {living}");
+                });
+                assert!(read <= most, "{sessions} {living}: {read}");
+                if living == 999 {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sessions_without_a_bound_end_in_batches_within_one_change() {
+        let (database, user) = full(25_000, 25_000);
+        let store = database.store();
+        database
+            .connect()
+            .batch_execute(
+                "CREATE FUNCTION few() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN
+                     IF (SELECT count(*) FROM changed) > 10000 THEN
+                         RAISE EXCEPTION 'too many at once';
+                     END IF;
+                     RETURN NULL;
+                 END $$;
+                 CREATE TRIGGER few AFTER UPDATE ON sessions REFERENCING NEW TABLE AS changed
+                     FOR EACH STATEMENT EXECUTE FUNCTION few()",
+            )
+            .unwrap();
+        let sessions = store.sessions_of(user.id, NOW).unwrap();
+        assert_eq!(sessions.len(), 1000);
+        let keep = sessions[500].id;
+        let revoked = EndReason::Revoked;
+        let ended = store.end_sessions(user.id, Some(keep), revoked, &act(NOW));
+        assert_eq!(ended.unwrap(), 24_999);
+        let left = store.sessions_of(user.id, NOW).unwrap();
+        assert_eq!(left.iter().map(|left| left.id).collect::<Vec<_>>(), [keep]);
+        let others: i64 = sessions::table
+            .filter(sessions::ended_at.is_null())
+            .count()
+            .get_result(&mut database.connect())
+            .unwrap();
+        assert_eq!(others, 10_001);
     }
 }

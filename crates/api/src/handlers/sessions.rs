@@ -119,9 +119,8 @@ pub async fn end(
     blocking::run(move || {
         let caller = Caller::of(&state, &token)?;
         let act = caller.act(&state, &origin);
-        let sessions = state.store.sessions_of(caller.user.id, act.at)?;
-        let is_the_callers = sessions.iter().any(|session| session.id == wanted);
-        if is_the_callers && state.store.end_session(wanted, EndReason::Revoked, &act)? {
+        let (user, revoked) = (caller.user.id, EndReason::Revoked);
+        if state.store.end_session_of(user, wanted, revoked, &act)? {
             Ok(())
         } else {
             Err(ApiError::NoSuchSession)

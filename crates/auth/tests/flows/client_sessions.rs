@@ -1,5 +1,5 @@
 use passgate_auth::flows::{
-    ClientCredentials, ClientError, LogInError, RefreshError, RevokeError, Revoked,
+    ClientCredentials, ClientError, LogInError, LoggedIn, RefreshError, RevokeError, Revoked,
 };
 use passgate_domain::ScopeSet;
 use passgate_domain::client::{ClientChange, Grant};
@@ -77,6 +77,49 @@ fn a_client_narrows_what_its_users_may() {
         },
     );
     assert!(matches!(log_in(""), Err(LogInError::Scope { .. })));
+}
+
+#[test]
+fn a_client_that_may_less_takes_it_from_its_users_tokens_at_once() {
+    let world = world();
+    world.register("root", &["admin"]);
+    let (app, secret) = world.register_client("app", ALL, "profile admin introspect");
+    let client = says("app", secret.expose());
+    let of_client = world.log_in_with(client, "root", "correct horse", "admin introspect");
+    let of_label = world.log_in_with(names("label"), "root", "correct horse", "admin");
+    let of_nobody = world.log_in("root", "correct horse", "admin");
+    let may = |logged_in: &LoggedIn, scope| {
+        let token = logged_in.granted.access_token.as_str();
+        let verified = world.own_verifier.verify_now(token).unwrap();
+        let holder = world.holder(token).unwrap();
+        holder.may(&world.store, &verified, scope).unwrap()
+    };
+    let (of_client, of_label) = (of_client.unwrap(), of_label.unwrap());
+    assert!(may(&of_client, "admin") && may(&of_client, "introspect"));
+    let less = ClientChange {
+        scope: ScopeSet::parse("profile introspect").ok(),
+        ..ClientChange::default()
+    };
+    world.update_client(&app, &less);
+    assert!(!may(&of_client, "admin") && may(&of_client, "introspect"));
+    assert!(may(&of_label, "admin") && may(&of_nobody.unwrap(), "admin"));
+}
+
+#[test]
+fn a_label_gives_nobody_the_name_of_a_client_that_is_registered_later() {
+    let world = world();
+    world.register("matt", &[]);
+    let logged_in = world.log_in_with(names("billing"), "matt", "correct horse", "");
+    let granted = logged_in.unwrap().granted;
+    let granted = world.refresh(refresh_token(&granted), "").unwrap();
+    let (_, secret) = world.register_client("billing", ALL, "profile");
+    let token = refresh_token(&granted);
+    let refused = world.refresh(token, "").unwrap_err();
+    assert!(matches!(refused, RefreshError::Invalid));
+    let next = world.refresh_with(says("billing", secret.expose()), token, "");
+    let next = next.unwrap().access_token;
+    let verified = world.verifier.verify_now(next.as_str()).unwrap();
+    assert_eq!(verified.client_id(), Some("billing"));
 }
 
 #[test]

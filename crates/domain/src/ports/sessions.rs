@@ -15,6 +15,11 @@ pub trait SessionStore: Send + Sync {
     /// still `credential`, the one that the password was checked against: of a log-in and a
     /// change of the password at the same moment, no session survives the change.
     ///
+    /// Of a user that has more than [`MAX_SESSIONS`](crate::session::MAX_SESSIONS) then, those that were
+    /// not used for longest MUST end in the same change with [`EndReason::TooMany`]:
+    /// [`Action::SessionsEnded`](crate::audit::Action::SessionsEnded). Those that are opened at the same
+    /// moment may be beyond it until the next is, and where there are many more, a part of them ends.
+    ///
     /// # Errors
     /// [`StoreError`].
     fn open_session(
@@ -30,7 +35,8 @@ pub trait SessionStore: Send + Sync {
     /// client is another or asks for more than the session has, nothing MUST change, either
     /// ([`Rotation::Mismatch`]). The session of a registered client is for this client alone, once
     /// it has proved itself ([`Presenter::Client`](crate::session::Presenter::Client)), and while it
-    /// is enabled and the one that opened the session. Otherwise: the newest generation MUST be
+    /// is enabled and the one that opened the session; one under a label that has become a registered
+    /// client's name is for this client, too. Otherwise: the newest generation MUST be
     /// followed by the next; the one before it MUST change nothing but the time of use if the
     /// newest was made after `rotate.grace_since`; any other MUST end the session with
     /// [`EndReason::Reuse`], and only this is written down:
@@ -48,6 +54,19 @@ pub trait SessionStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn end_session(&self, id: SessionId, reason: EndReason, act: &Act) -> Result<bool, StoreError>;
+
+    /// Ends a session of this user. `false`, and nothing changed, if it does not live or is somebody
+    /// else's: [`Action::SessionEnded`](crate::audit::Action::SessionEnded).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn end_session_of(
+        &self,
+        user: UserId,
+        id: SessionId,
+        reason: EndReason,
+        act: &Act,
+    ) -> Result<bool, StoreError>;
 
     /// Ends the session of a token that a client wants revoked:
     /// [`Action::SessionEnded`](crate::audit::Action::SessionEnded) with [`EndReason::Revoked`].
@@ -87,7 +106,8 @@ pub trait SessionStore: Send + Sync {
         limit: u32,
     ) -> Result<usize, StoreError>;
 
-    /// The sessions of a user that live, the one used last first.
+    /// The sessions of a user that live, the one used last first. MUST return at most
+    /// [`MAX_SESSIONS`](crate::session::MAX_SESSIONS).
     ///
     /// # Errors
     /// [`StoreError`].

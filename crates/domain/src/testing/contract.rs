@@ -86,7 +86,7 @@ macro_rules! store_contract {
         );
         $crate::store_contract!(@rules client_sessions $make;
             a_clients_session_is_for_this_client_alone
-            a_label_proves_nothing_and_a_client_may_go_on_with_its_label
+            a_label_is_the_clients_alone_once_it_is_registered
             a_session_is_worth_as_much_as_its_client
             a_client_of_the_same_id_does_not_inherit_sessions
             a_client_revokes_its_own_sessions_only
@@ -136,6 +136,8 @@ macro_rules! store_contract {
             a_session_that_is_ended_names_its_first_reason
             a_changed_password_ends_the_other_sessions_only
             other_sessions_end_and_this_one_stays
+            a_session_is_ended_by_its_own_user
+            of_too_many_sessions_the_longest_unused_end
             what_is_over_is_removed_in_small_batches
         );
     };

@@ -5,11 +5,17 @@ use passgate_domain::audit::Act;
 use passgate_domain::guess::Charge;
 use passgate_domain::session::NewSession;
 
+use crate::PgStore;
 use crate::guesses::{bytes, horizons};
 use crate::statement::{Prepared, Statement, text};
 
 /// Writes nothing unless the user may log in with the hash that was checked. The lock on the
 /// user's row makes a change of password, or a disabling, come before or after and not between.
+///
+/// Where the user has as many sessions as may be (`MAX_SESSIONS`), which an index tells, those that were
+/// not used for longest end; of a great many, some of the first that are found. A session that is in
+/// use at this moment is not among them, and nobody is waited for. The order and the arrays keep
+/// the planner to the indexes, whatever it believes of a user's sessions.
 macro_rules! open_if {
     ($condition:literal) => {
         concat!(
@@ -24,10 +30,29 @@ macro_rules! open_if {
             $condition,
             "
         FOR SHARE
-        RETURNING id, user_id, client_id)
+        RETURNING id, user_id, client_id),
+    spare AS MATERIALIZED (
+        SELECT id FROM (
+            SELECT id, last_used_at FROM sessions
+            WHERE user_id = $2 AND ended_at IS NULL AND (
+                SELECT count(*) = 1000 FROM (
+                    SELECT FROM sessions WHERE user_id = $2 AND ended_at IS NULL
+                    ORDER BY id LIMIT 1000) AS held)
+            ORDER BY id LIMIT 2000) AS theirs
+        ORDER BY last_used_at DESC OFFSET 999 LIMIT 100),
+    ended AS (
+        UPDATE sessions SET ended_at = $7, end_reason = 'too_many'
+        WHERE EXISTS (SELECT FROM opened) AND id = ANY (ARRAY (
+            SELECT id FROM sessions
+            WHERE id = ANY (ARRAY (SELECT id FROM spare)) AND ended_at IS NULL
+            FOR UPDATE SKIP LOCKED))
+        RETURNING id)
     INSERT INTO audit_events (at, action, actor, user_id, target, detail, address, request_id)
     SELECT $7, 'logged_in', 'user:' || user_id, user_id, id, client_id, $11, $12
-    FROM opened"
+    FROM opened
+    UNION ALL
+    SELECT $7, 'sessions_ended', 'user:' || $2, $2, NULL, count(*) || ' too_many', $11, $12
+    FROM ended HAVING count(*) > 0"
         )
     };
 }
@@ -51,6 +76,29 @@ impl Statement for OpenWithin {
     );
 }
 
+/// What came of a log-in.
+#[derive(Clone, Copy)]
+pub(crate) enum Opened {
+    No,
+    Yes,
+    /// And other sessions of the user ended for it.
+    InPlaceOfOthers,
+}
+
+impl PgStore {
+    /// Whether a session was opened. Where others ended for it, that counts at once.
+    pub(crate) fn noted(&self, opened: Opened) -> bool {
+        match opened {
+            Opened::No => false,
+            Opened::Yes => true,
+            Opened::InPlaceOfOthers => {
+                self.note_withdrawal();
+                true
+            }
+        }
+    }
+}
+
 /// Opens a session unless one of the keys has to wait; where there is none, the table of guesses is
 /// not needed.
 pub(crate) fn open(
@@ -59,7 +107,7 @@ pub(crate) fn open(
     credential: &PasswordHash,
     charges: &[Charge],
     act: &Act,
-) -> QueryResult<bool> {
+) -> QueryResult<Opened> {
     macro_rules! values {
         ($($more:expr),*) => {
             (
@@ -80,12 +128,16 @@ pub(crate) fn open(
             )
         };
     }
-    let opened = if charges.is_empty() {
+    let events = if charges.is_empty() {
         Prepared::<Open, _>::with(values!()).execute(connection)?
     } else {
         let keys = bytes(charges).into_sql::<Array<Bytea>>();
         let horizons = horizons(charges, act.at).into_sql::<Array<Timestamptz>>();
         Prepared::<OpenWithin, _>::with(values!(keys, horizons)).execute(connection)?
     };
-    Ok(opened == 1)
+    Ok(match events {
+        0 => Opened::No,
+        1 => Opened::Yes,
+        _ => Opened::InPlaceOfOthers,
+    })
 }

@@ -18,6 +18,14 @@ macro_rules! good {
     };
 }
 
+/// A session that is for a registered client alone: one that it opened, or one under a label that has
+/// become its name. What proves nothing must not get the name into another token.
+macro_rules! is_clients {
+    () => {
+        "(sessions.of_client OR EXISTS (SELECT FROM clients WHERE clients.id = sessions.client_id))"
+    };
+}
+
 /// One statement: of refreshes at the same moment each sees what the one before it made of the
 /// row, because PostgreSQL evaluates it again on the row's newest version. The columns are named: a
 /// kept plan whose `*` means more after a migration would fail.
@@ -49,7 +57,9 @@ impl Statement for RotateOnce {
         good!(),
         " THEN NULL ELSE 'reuse' END
     WHERE id = $1 AND ended_at IS NULL AND idle_until > $4 AND expires_at > $4
-      AND client_id = coalesce($8, client_id) AND (NOT of_client OR $13)
+      AND client_id = coalesce($8, client_id) AND ($13 OR NOT ",
+        is_clients!(),
+        ")
       AND ",
         client_allows!(),
         "
@@ -116,15 +126,19 @@ fn why_not(
     rotate: &Rotate,
     now: OffsetDateTime,
 ) -> Result<Rotation, PgError> {
-    let row: Option<(SessionRow, bool)> = sessions::table
+    let row: Option<(SessionRow, bool, bool)> = sessions::table
         .inner_join(users::table)
         .filter(sessions::id.eq(rotate.id.as_uuid()))
         .filter(lives(now))
         .filter(users::disabled_at.is_null())
-        .select((SessionRow::as_select(), sql::<Bool>(client_allows!())))
+        .select((
+            SessionRow::as_select(),
+            sql::<Bool>(client_allows!()),
+            sql::<Bool>(is_clients!()),
+        ))
         .first(connection)
         .optional()?;
-    let Some((session, client_allows)) = row else {
+    let Some((session, client_allows, is_clients)) = row else {
         return Ok(Rotation::Ended);
     };
     let session = session.into_session()?;
@@ -132,7 +146,7 @@ fn why_not(
     let is_named = presenter
         .name()
         .is_none_or(|name| name == session.client_id);
-    let is_proved = !session.of_client || presenter.client().is_some();
+    let is_proved = !is_clients || presenter.client().is_some();
     Ok(Rotation::Mismatch {
         allowed: (client_allows && is_named && is_proved).then_some(session.scope),
     })

@@ -85,16 +85,29 @@ where
     assert_eq!(store.end_reason(session).unwrap(), None);
 }
 
-pub fn a_label_proves_nothing_and_a_client_may_go_on_with_its_label<S>(store: &S)
+pub fn a_label_is_the_clients_alone_once_it_is_registered<S>(store: &S)
 where
     S: UserStore + SessionStore + ClientStore + ?Sized,
 {
     let session = open(store, "app", false, NOW);
     assert!(!goes_on(store, session, 1, label("other")));
     assert!(goes_on(store, session, 1, label("app")));
-    register(store, "app");
-    assert!(goes_on(store, session, 2, client("app")));
-    assert!(goes_on(store, session, 3, Presenter::Nobody));
+    assert!(goes_on(store, session, 2, Presenter::Nobody));
+    let app = register(store, "app");
+    for enabled in [false, true] {
+        // Even with a token that would end the session.
+        for number in [3, 7] {
+            for stranger in [Presenter::Nobody, label("app"), client("other")] {
+                assert!(!goes_on(store, session, number, stranger));
+            }
+        }
+        store
+            .update_client(&app.id, &ClientChange::enabled(enabled), &act(LATER))
+            .unwrap();
+    }
+    assert!(goes_on(store, session, 3, client("app")));
+    store.delete_client(&app.id, &act(LATER)).unwrap();
+    assert!(goes_on(store, session, 4, Presenter::Nobody));
 }
 
 pub fn a_session_is_worth_as_much_as_its_client<S>(store: &S)

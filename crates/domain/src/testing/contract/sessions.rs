@@ -3,9 +3,10 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{LATER, NOW};
-use crate::ports::{SessionStore, UserStore};
+use crate::ports::{AuditStore, SessionStore, UserStore};
 use crate::session::{
-    Device, EndReason, Generation, NewSession, Presenter, Rotate, Rotation, Session, SessionId,
+    Device, EndReason, Generation, MAX_SESSIONS, NewSession, Presenter, Rotate, Rotation, Session,
+    SessionId,
 };
 use crate::testing::{act, new_user};
 use crate::{NewUser, PasswordHash, ScopeSet, User, UserChange};
@@ -331,6 +332,78 @@ where
             .unwrap(),
         0
     );
+}
+
+pub fn a_session_is_ended_by_its_own_user<S>(store: &S)
+where
+    S: UserStore + SessionStore + ?Sized,
+{
+    let (user, id) = open(store);
+    let other = store.create_user(&new_user("ada"), &act(NOW)).unwrap();
+    let end = |user: &User, id| {
+        let ended = store.end_session_of(user.id, id, EndReason::Revoked, &act(NOW));
+        ended.unwrap()
+    };
+    assert!(!end(&other, id));
+    assert!(!end(&user, SessionId::random()));
+    assert!(store.find_session_user(id, NOW).unwrap().is_some());
+    assert!(end(&user, id));
+    assert!(!end(&user, id));
+    assert_eq!(store.end_reason(id).unwrap(), Some(EndReason::Revoked));
+}
+
+pub fn of_too_many_sessions_the_longest_unused_end<S>(store: &S)
+where
+    S: UserStore + SessionStore + AuditStore + ?Sized,
+{
+    let other = store.create_user(&new_user("ada"), &act(NOW)).unwrap();
+    let others = new_session(&other);
+    let hash = new_user("ada").password_hash;
+    assert!(store.open_session(&others, &hash, &act(NOW)).unwrap());
+    let (user, first) = open(store);
+    let hash = new_user("matt").password_hash;
+    let open_at = |at: OffsetDateTime| {
+        let session = new_session(&user);
+        assert!(store.open_session(&session, &hash, &act(at)).unwrap());
+        session.id
+    };
+    let second = |number: u32| NOW + Duration::seconds(number.into());
+    let opened: Vec<SessionId> = (1..MAX_SESSIONS).map(second).map(open_at).collect();
+    let now = second(MAX_SESSIONS);
+    let lives = |id| store.find_session_user(id, now).unwrap().is_some();
+    let known = super::audit::all(store)[0].id;
+    // Opened first, and used last.
+    assert_eq!(newest(&refresh(store, first, 1, now)), Some(2));
+    let wrong = store.open_session(
+        &new_session(&user),
+        &PasswordHash::new("$sample$"),
+        &act(now),
+    );
+    assert!(!wrong.unwrap());
+    assert!(lives(opened[0]));
+    let last = open_at(now);
+    assert_eq!(
+        store.end_reason(opened[0]).unwrap(),
+        Some(EndReason::TooMany)
+    );
+    assert!([first, opened[1], last, others.id].into_iter().all(lives));
+    let sessions = store.sessions_of(user.id, now).unwrap();
+    assert_eq!(u32::try_from(sessions.len()).unwrap(), MAX_SESSIONS);
+    let events = super::audit::all(store);
+    let written = events.iter().take_while(|event| event.id > known);
+    let mut written: Vec<String> = written
+        .map(|event| {
+            let detail = event.detail.as_deref().unwrap_or_default();
+            format!("{} {} {detail}", event.actor, event.action)
+        })
+        .collect();
+    written.sort();
+    let by = format!("user:{}", user.id);
+    let expected = [
+        format!("{by} logged_in app"),
+        format!("{by} sessions_ended 1 too_many"),
+    ];
+    assert_eq!(written, expected);
 }
 
 pub fn what_is_over_is_removed_in_small_batches<S>(store: &S)

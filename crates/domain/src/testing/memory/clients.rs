@@ -6,6 +6,7 @@ use crate::ClientId;
 use crate::audit::{Act, Action, Deed};
 use crate::client::{Client, ClientChange, ClientSecret, NewClient, NewClientSecret, Slot};
 use crate::ports::{AddedSecret, ClientStore, CreateClientError, StoreError};
+use crate::session::Session;
 
 impl State {
     /// Whether a session's client, if it is a registered one, is there and may be used.
@@ -13,11 +14,16 @@ impl State {
         let session = &held.session;
         let is_usable =
             |client: &Client| client.is_enabled() && client.created_at <= session.created_at;
-        !session.of_client
-            || ClientId::parse(&session.client_id)
-                .ok()
-                .and_then(|id| self.clients.get(&id))
-                .is_some_and(is_usable)
+        !session.of_client || self.client_named(session).is_some_and(is_usable)
+    }
+
+    /// Whether a session is for a registered client alone.
+    pub(super) fn is_clients(&self, held: &HeldSession) -> bool {
+        held.session.of_client || self.client_named(&held.session).is_some()
+    }
+
+    fn client_named(&self, session: &Session) -> Option<&Client> {
+        self.clients.get(&ClientId::parse(&session.client_id).ok()?)
     }
 }
 

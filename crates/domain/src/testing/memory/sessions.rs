@@ -4,8 +4,8 @@ use super::{MemoryStore, State};
 use crate::audit::{Act, Action, Actor, Deed};
 use crate::ports::{SessionStore, StoreError};
 use crate::session::{
-    EndReason, Generation, LiveSession, NewSession, Presenter, Revocation, Rotate, Rotation,
-    Session, SessionId,
+    EndReason, Generation, LiveSession, MAX_SESSIONS, NewSession, Presenter, Revocation, Rotate,
+    Rotation, Session, SessionId,
 };
 use crate::{ClientId, PasswordHash, User, UserId};
 
@@ -38,18 +38,39 @@ impl State {
         others.map(|held| held.ended = Some((reason, now))).count()
     }
 
+    /// Ends those of a user that are too many for one more, and returns how many.
+    fn make_room(&mut self, user: UserId, now: OffsetDateTime) -> usize {
+        let mut held: Vec<&mut HeldSession> = self
+            .sessions
+            .values_mut()
+            .filter(|held| held.session.user_id == user && held.ended.is_none())
+            .collect();
+        held.sort_by_key(|held| std::cmp::Reverse(held.session.last_used_at));
+        let spare = held.into_iter().skip(most() - 1).take(MOST_ENDED);
+        spare
+            .map(|held| held.ended = Some((EndReason::TooMany, now)))
+            .count()
+    }
+
     fn active_user(&self, id: UserId) -> Option<User> {
         let held = self.users.get(&id)?;
         held.user.status.is_active().then(|| held.user.clone())
     }
 }
 
+/// How many end at most for one that is opened.
+const MOST_ENDED: usize = 100;
+
+fn most() -> usize {
+    usize::try_from(MAX_SESSIONS).unwrap_or(usize::MAX)
+}
+
 /// Whether a session is for whoever presents its token.
-fn is_for(session: &Session, presenter: &Presenter) -> bool {
+fn is_for(session: &Session, is_clients: bool, presenter: &Presenter) -> bool {
     let is_named = presenter
         .name()
         .is_none_or(|name| name == session.client_id);
-    is_named && (!session.of_client || presenter.client().is_some())
+    is_named && (!is_clients || presenter.client().is_some())
 }
 
 impl SessionStore for MemoryStore {
@@ -89,6 +110,12 @@ impl SessionStore for MemoryStore {
                 idle_until: idle_until.min(expires_at),
                 expires_at,
             };
+            let ended = state.make_room(user_id, now);
+            if ended > 0 {
+                let deed = Deed::new(Action::SessionsEnded).on(user_id);
+                let deed = deed.detail(format!("{ended} {}", EndReason::TooMany));
+                state.record(deed, &act.by(Actor::User(user_id)));
+            }
             let deed = Deed::new(Action::LoggedIn).on(user_id).target(&id);
             let deed = deed.detail(session.client_id.clone());
             state.record(deed, &act.by(Actor::User(user_id)));
@@ -112,15 +139,14 @@ impl SessionStore for MemoryStore {
             .get(&rotate.id)
             .filter(|held| held.lives(now))
             .and_then(|held| state.active_user(held.session.user_id));
-        let client_allows = state
-            .sessions
-            .get(&rotate.id)
-            .is_some_and(|held| state.client_allows(held));
+        let named = state.sessions.get(&rotate.id);
+        let client_allows = named.is_some_and(|held| state.client_allows(held));
+        let is_clients = named.is_some_and(|held| state.is_clients(held));
         let (Some(user), Some(held)) = (user, state.sessions.get_mut(&rotate.id)) else {
             return Ok(Rotation::Ended);
         };
         let session = &mut held.session;
-        if !client_allows || !is_for(session, &rotate.presenter) {
+        if !client_allows || !is_for(session, is_clients, &rotate.presenter) {
             return Ok(Rotation::Mismatch { allowed: None });
         }
         if !rotate.scope.is_subset(&session.scope) {
@@ -169,6 +195,21 @@ impl SessionStore for MemoryStore {
         let deed = Deed::new(Action::SessionEnded).on(held.session.user_id);
         state.record(deed.target(&id).detail(reason.as_str()), act);
         Ok(true)
+    }
+
+    fn end_session_of(
+        &self,
+        user: UserId,
+        id: SessionId,
+        reason: EndReason,
+        act: &Act,
+    ) -> Result<bool, StoreError> {
+        let is_theirs = self
+            .state()
+            .sessions
+            .get(&id)
+            .is_some_and(|held| held.session.user_id == user);
+        Ok(is_theirs && self.end_session(id, reason, act)?)
     }
 
     fn revoke_session(
@@ -235,6 +276,7 @@ impl SessionStore for MemoryStore {
             .filter(|session| session.user_id == user)
             .collect();
         sessions.sort_by_key(|session| (std::cmp::Reverse(session.last_used_at), session.id));
+        sessions.truncate(most());
         Ok(sessions)
     }
 

@@ -1,0 +1,2 @@
+-- What holds may be held to.
+SELECT;
