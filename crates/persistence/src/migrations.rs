@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::SecretString;
 use thiserror::Error;
@@ -22,6 +22,15 @@ const LOCK: i64 = 0x7061_7373_6761_7465;
 
 /// How long a migration waits for a lock on a table before it is given up.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+
+/// The indexes that are built while others use their tables. One whose build is given up stays as it is:
+/// it is written to and never read, and `IF NOT EXISTS` finds it there.
+const BUILT_BESIDE: [&str; 4] = [
+    "sessions_by_end",
+    "sessions_by_expiry",
+    "sessions_not_ended",
+    "audit_events_by_time",
+];
 
 /// How the database's schema compares to ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +77,14 @@ pub enum MigrateError {
         /// Why.
         cause: String,
     },
+    /// An index whose build was given up before could not be built now, either.
+    #[error("the index {name} cannot be built: {cause}")]
+    Index {
+        /// Which.
+        name: String,
+        /// Why.
+        cause: String,
+    },
     /// The migrations so far could not be read.
     #[error("the database does not tell which migrations it has: {0}")]
     Query(#[from] diesel::result::Error),
@@ -99,6 +116,7 @@ pub fn migrate(url: &SecretString) -> Result<Vec<String>, MigrateError> {
                 version: "list".into(),
                 cause: cause.to_string(),
             })?;
+    mend_indexes(&mut connection, !pending.is_empty())?;
     let mut done = Vec::new();
     for migration in pending {
         let version = migration.name().to_string();
@@ -114,6 +132,55 @@ pub fn migrate(url: &SecretString) -> Result<Vec<String>, MigrateError> {
     }
     // The lock goes with the connection.
     Ok(done)
+}
+
+/// Builds the indexes anew whose build was given up. Where nothing is to be migrated the schema is
+/// good enough as it is, and the next start tries again.
+fn mend_indexes(connection: &mut PgConnection, insist: bool) -> Result<(), MigrateError> {
+    for Index { name, owner } in unfinished(connection)? {
+        // What was left of an attempt like this goes, and its owner is built.
+        let mend = if name == owner {
+            format!("REINDEX INDEX CONCURRENTLY {owner}")
+        } else {
+            format!("DROP INDEX CONCURRENTLY {name}")
+        };
+        match connection.batch_execute(&mend) {
+            Ok(()) => tracing::info!(index = %name, "mended an index whose build was given up"),
+            Err(cause) if insist => {
+                return Err(MigrateError::Index {
+                    name,
+                    cause: cause.to_string(),
+                });
+            }
+            Err(cause) => {
+                tracing::warn!(index = %name, %cause, "the build of an index is given up again");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Index {
+    #[diesel(sql_type = Text)]
+    name: String,
+    /// The one of ours that it is, or was to become.
+    #[diesel(sql_type = Text)]
+    owner: String,
+}
+
+/// Those of ours that are not valid, what is to go first.
+fn unfinished(connection: &mut PgConnection) -> QueryResult<Vec<Index>> {
+    diesel::sql_query(
+        "SELECT relname::text AS name, owner
+         FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid,
+              unnest($1) AS owner
+         WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace
+           AND regexp_replace(relname::text, '_cc(new|old)[0-9]*$', '') = owner
+         ORDER BY relname = owner, relname",
+    )
+    .bind::<Array<Text>, _>(&BUILT_BESIDE[..])
+    .load(connection)
 }
 
 /// Says that we run on another release's schema.

@@ -1,9 +1,14 @@
 //! The schema is brought up to date once, by whoever comes first.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fs;
+use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
 use passgate_persistence::migrations::{self, MigrateError, SchemaState};
 use passgate_persistence::testing::TestDatabase;
 
@@ -121,4 +126,101 @@ fn a_migration_that_fails_changes_nothing_and_is_named() {
         .unwrap();
     let rest = migrations::migrate(&database.url()).unwrap();
     assert_eq!(rest.len(), migrations::count() - 1);
+}
+
+#[derive(QueryableByName)]
+struct Index {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Bool)]
+    is_valid: bool,
+}
+
+/// The indexes of ours that are built while others use their tables, as the migrations name them.
+fn built_beside() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|entry| fs::read_to_string(entry.unwrap().path().join("up.sql")).ok())
+        .filter_map(|sql| {
+            let (_, rest) = sql.split_once("CONCURRENTLY IF NOT EXISTS ")?;
+            Some(rest.split_whitespace().next()?.to_owned())
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// As a build leaves them that waited too long for somebody else's snapshot.
+fn spoil(database: &TestDatabase, names: &[String]) {
+    for name in names {
+        database
+            .connect()
+            .batch_execute(&format!(
+                "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass"
+            ))
+            .unwrap();
+    }
+}
+
+fn indexes(database: &TestDatabase) -> Vec<Index> {
+    diesel::sql_query(
+        "SELECT relname::text AS name, indisvalid AS is_valid
+         FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+         WHERE relnamespace = 'public'::regnamespace ORDER BY relname",
+    )
+    .load(&mut database.connect())
+    .unwrap()
+}
+
+fn invalid(database: &TestDatabase) -> Vec<String> {
+    let all = indexes(database).into_iter();
+    all.filter(|index| !index.is_valid)
+        .map(|index| index.name)
+        .collect()
+}
+
+#[test]
+fn an_index_whose_build_was_given_up_is_built_at_the_next_start() {
+    let database = TestDatabase::new();
+    let names = built_beside();
+    assert!(names.len() >= 4, "{names:?}");
+    spoil(&database, &names);
+    assert_eq!(invalid(&database), names);
+    // Nothing is left to migrate.
+    assert_eq!(migrations::migrate(&database.url()).unwrap(), [""; 0]);
+    assert_eq!(invalid(&database), [""; 0]);
+}
+
+#[test]
+fn a_migration_whose_index_was_given_up_is_run_again_and_makes_it() {
+    let database = TestDatabase::new();
+    let names = built_beside();
+    spoil(&database, &names);
+    database
+        .connect()
+        .batch_execute(
+            "CREATE INDEX sessions_by_end_ccnew ON sessions (ended_at);
+             CREATE INDEX theirs ON sessions (ended_at);
+             DELETE FROM __diesel_schema_migrations
+             WHERE version = (SELECT max(version) FROM __diesel_schema_migrations)",
+        )
+        .unwrap();
+    spoil(
+        &database,
+        &["sessions_by_end_ccnew", "theirs"].map(str::to_owned),
+    );
+    assert_eq!(migrations::migrate(&database.url()).unwrap().len(), 1);
+    // An operator's own is theirs.
+    assert_eq!(invalid(&database), ["theirs"]);
+    let left = indexes(&database);
+    assert!(
+        left.iter()
+            .all(|index| index.name != "sessions_by_end_ccnew")
+    );
+    assert!(
+        names
+            .iter()
+            .all(|name| left.iter().any(|index| index.name == *name))
+    );
 }
