@@ -1,5 +1,6 @@
 //! Roles: what a user is, as embedding services read it from the `roles` claim.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,27 @@ use thiserror::Error;
 
 /// The longest role, in bytes.
 pub const MAX_BYTES: usize = 64;
+
+/// The most that the roles of a user may take together, in bytes, three added to each for its place
+/// in a token: tokens have 8 KiB at most.
+pub const MAX_TOTAL_BYTES: usize = 2048;
+
+/// The roles are too many for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("all roles together have at most {MAX_TOTAL_BYTES} bytes, with three added to each")]
+pub struct TooManyRoles;
+
+/// Checks the roles of one user: each token names all of them.
+///
+/// # Errors
+/// [`TooManyRoles`].
+pub fn check_roles(roles: &BTreeSet<Role>) -> Result<(), TooManyRoles> {
+    let total: usize = roles.iter().map(|role| role.0.len() + 3).sum();
+    if total > MAX_TOTAL_BYTES {
+        return Err(TooManyRoles);
+    }
+    Ok(())
+}
 
 /// The name of a role. Passgate itself knows only [`Role::ADMIN`]; the others are the business
 /// of the services that read them.
@@ -77,6 +99,16 @@ impl From<Role> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_roles_of_a_user_fit_into_a_token() {
+        let roles = |count: usize| -> BTreeSet<Role> {
+            let named = |i| Role::parse(&format!("{i:05}")).unwrap();
+            (0..count).map(named).collect()
+        };
+        assert_eq!(check_roles(&roles(256)), Ok(()));
+        assert_eq!(check_roles(&roles(257)), Err(TooManyRoles));
+    }
 
     #[test]
     fn a_role_cannot_break_out_of_a_header_or_a_list() {

@@ -6,6 +6,25 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+/// The longest scope that a client may have, in bytes: tokens have 8 KiB at most.
+pub const MAX_TOTAL_BYTES: usize = 2048;
+
+/// The scope is too long for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a scope has at most {MAX_TOTAL_BYTES} bytes")]
+pub struct TooMuchScope;
+
+/// Checks the scope of a client: its own tokens may have all of it.
+///
+/// # Errors
+/// [`TooMuchScope`].
+pub fn check_scope(scope: &ScopeSet) -> Result<(), TooMuchScope> {
+    if scope.to_string().len() > MAX_TOTAL_BYTES {
+        return Err(TooMuchScope);
+    }
+    Ok(())
+}
+
 /// One scope token: visible ASCII without `"` and `\`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(String);
@@ -132,6 +151,13 @@ mod tests {
         assert_eq!(scopes.to_string(), "admin profile");
         assert_eq!(ScopeSet::parse(&scopes.to_string()), Ok(scopes));
         assert!(ScopeSet::parse("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_scope_of_a_client_fits_into_a_token() {
+        let long = |bytes| ScopeSet::parse(&"a".repeat(bytes)).unwrap();
+        assert_eq!(check_scope(&long(MAX_TOTAL_BYTES)), Ok(()));
+        assert_eq!(check_scope(&long(MAX_TOTAL_BYTES + 1)), Err(TooMuchScope));
     }
 
     #[test]

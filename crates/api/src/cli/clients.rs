@@ -2,6 +2,7 @@ use clap::{Args, Subcommand};
 use passgate_auth::flows::{self, RegisterClient};
 use passgate_domain::client::{Client, ClientChange, Grant, Slot, check_name};
 use passgate_domain::ports::ClientStore;
+use passgate_domain::scope::check_scope;
 use passgate_domain::{ClientId, ScopeSet};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -138,11 +139,13 @@ fn add(args: AddArgs) -> Result<(), Failure> {
     } else {
         grants
     };
+    let scope: ScopeSet = scope.iter().flat_map(ScopeSet::iter).cloned().collect();
+    check_scope(&scope)?;
     let command = RegisterClient {
         id,
         name: name.filter(|_| is_named),
         grants: grants.into_iter().collect(),
-        scope: scope.iter().flat_map(ScopeSet::iter).cloned().collect(),
+        scope,
     };
     let (client, secret) = with_database(&database, |database| {
         Ok(flows::register_client(database.store(), command, &act())?)

@@ -1,10 +1,13 @@
 mod listing;
 mod sessions;
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use passgate_auth::flows::{self, Register, RegisterError};
 use passgate_auth::password::Personal;
 use passgate_domain::ports::UserStore;
+use passgate_domain::role::check_roles;
 use passgate_domain::user::check_display_name;
 use passgate_domain::{Email, Role, User, UserChange, Username};
 
@@ -143,6 +146,7 @@ fn add(args: AddArgs) -> Result<(), Failure> {
         .transpose()?;
     let mut roles = args.roles;
     roles.extend(args.admin.then(Role::admin));
+    check_roles(&roles.iter().cloned().collect())?;
     let passwords = settings::passwords(&args.passwords)?;
     let policy = settings::policy(&args.passwords)?;
     let password = prompt::new_password(args.password_stdin)?;
@@ -213,10 +217,12 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), Failure> {
 }
 
 fn set_roles(args: &SetRolesArgs) -> Result<(), Failure> {
+    let new: BTreeSet<Role> = args.roles.iter().cloned().collect();
+    check_roles(&new)?;
     let user = with_database(&args.database, |database| {
         let user = find(database, &args.username)?;
         let change = UserChange {
-            roles: Some(args.roles.iter().cloned().collect()),
+            roles: Some(new),
             ..UserChange::default()
         };
         database

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use passgate_auth::password::{BreachCheckError, Personal, Policy};
+use passgate_domain::role::check_roles;
 use passgate_domain::user::check_display_name;
 use passgate_domain::{Email, Password, Patch, Role, Username};
 use secrecy::SecretString;
@@ -74,8 +75,9 @@ impl Fields {
     }
 
     pub(super) fn roles(&mut self, texts: &[String]) -> Option<BTreeSet<Role>> {
-        let roles: Result<_, _> = texts.iter().map(|text| Role::parse(text)).collect();
-        self.checked("roles", roles)
+        let roles: Result<BTreeSet<Role>, _> = texts.iter().map(|text| Role::parse(text)).collect();
+        let roles = self.checked("roles", roles)?;
+        self.checked("roles", check_roles(&roles)).map(|()| roles)
     }
 
     /// The same rule for a value that may stay, or go. What is refused, or is none, goes.

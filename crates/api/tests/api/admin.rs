@@ -152,6 +152,27 @@ fn an_account_is_made_shown_changed_and_deleted() {
     );
 }
 
+/// Otherwise every use of their token would be a 401.
+#[test]
+fn nobody_has_more_roles_than_a_token_holds() {
+    let app = App::spawn();
+    let root = root(&app);
+    app.register("ada");
+    let roles = |count: usize| -> Value {
+        let names: Vec<_> = (0..count).map(|i| format!("{i:0>61}")).collect();
+        json!({ "roles": names })
+    };
+    let grant = |body: &Value| app.ask_json(&root, "PATCH", "/admin/users/2", body);
+    let refused = grant(&roles(33)).expect(422);
+    assert_eq!(refused["errors"][0]["field"], "roles");
+    grant(&roles(32)).expect(200);
+    let token = app.token("ada");
+    app.get_as(&token, "/users/me").expect(200);
+    let body = json!({"username": "bob", "password": PASSWORD, "roles": roles(33)["roles"]});
+    app.ask_json(&root, "POST", "/admin/users", &body)
+        .expect(422);
+}
+
 #[test]
 fn who_deletes_the_own_account_is_gone_at_once() {
     let app = App::spawn();

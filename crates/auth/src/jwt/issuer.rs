@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::header::{ACCESS_TOKEN, NewHeader};
+use super::verifier::MAX_TOKEN;
 use super::{Audience, InvalidName, IssuerId, KeyRing, SigningKey, Subject, Ttl};
 
 /// What signs: the active key of a ring, or a shared secret.
@@ -52,6 +53,9 @@ pub enum IssueError {
     /// The application's claims have a name that the issuer sets itself.
     #[error("the application must not set the claim {0}")]
     Collision(String),
+    /// The token would be longer than any that a verifier looks at.
+    #[error("the token would have {0} bytes, and no verifier reads more than {MAX_TOKEN}")]
+    TooLong(usize),
     /// There is no key to sign with just now.
     #[error(
         "there is no key to sign with: the keys were not read for too long, or cannot be opened"
@@ -203,7 +207,8 @@ impl<'a> Mint<'a> {
     /// Makes the token.
     ///
     /// # Errors
-    /// [`IssueError`] if the application's claims cannot be taken or the library fails.
+    /// [`IssueError`] if the application's claims cannot be taken, all claims together are more than
+    /// a token may have, or the library fails.
     pub fn sign(self) -> Result<Minted, IssueError> {
         let extra = self.extra?;
         if let Some(name) = OWN_CLAIMS.iter().find(|name| extra.contains_key(**name)) {
@@ -277,6 +282,9 @@ fn sign(held: &Held, claims: &NewClaims<'_>) -> Result<String, IssueError> {
     .ok_or(IssueError::Sign)?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    if token.len() > MAX_TOKEN {
+        return Err(IssueError::TooLong(token.len()));
+    }
     Ok(token)
 }
 

@@ -13,6 +13,7 @@ mod rules;
 
 pub(super) use builder::MAX_LEEWAY;
 pub use builder::VerifierBuilder;
+pub(super) use rules::MAX_TOKEN;
 #[cfg(test)]
 pub(super) use rules::open;
 

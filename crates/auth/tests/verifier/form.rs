@@ -1,6 +1,12 @@
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use passgate_auth::jwt::{Algorithm, KeySet, Verifier, VerifyError};
+use passgate_auth::jwt::{
+    Algorithm, Audience, IssueError, Issuer, IssuerId, KeyRing, KeySet, SigningKey, Subject, Ttl,
+    Verifier, VerifyError,
+};
+use passgate_domain::testing::ManualClock;
 use serde_json::json;
 
 use crate::forge::{self, Forger};
@@ -208,6 +214,35 @@ fn eight_kibibytes_are_read_and_not_one_byte_more() {
         assert!(verifier.verify_now(&token_of(&forger, 8192)).is_ok());
         let refused = verifier.verify_now(&token_of(&forger, 8193)).unwrap_err();
         assert_eq!(refused, VerifyError::TooLong);
+    }
+}
+
+#[test]
+fn what_no_verifier_reads_is_not_issued() {
+    let forger = forger();
+    let der = forger.key.to_pkcs8_der();
+    let ring = KeyRing::new(SigningKey::from_pkcs8_der(forger.alg, &der).unwrap());
+    let issuer = Issuer::new(
+        IssuerId::parse(forge::ISSUER).unwrap(),
+        ring,
+        Ttl::try_new(std::time::Duration::from_mins(25)).unwrap(),
+        Arc::new(ManualClock::at(forge::NOW)),
+    );
+    let (subject, audience) = (
+        Subject::parse("matt").unwrap(),
+        Audience::parse(forge::AUDIENCE).unwrap(),
+    );
+    let issue = |bytes: usize| {
+        let extra = json!({"padding": "a".repeat(bytes)});
+        issuer.access(&subject, &audience).extra(&extra).sign()
+    };
+    let longest = (5000..6100).rev().find_map(|bytes| issue(bytes).ok());
+    let token = longest.unwrap();
+    assert!(token.as_str().len() > 8192 - 4);
+    assert!(forger.verify(token.as_str()).is_ok());
+    for bytes in [6100, 20_000] {
+        let refused = issue(bytes).unwrap_err();
+        assert!(matches!(refused, IssueError::TooLong(length) if length > 8192));
     }
 }
 

@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use passgate_auth::password::Passwords;
+use passgate_domain::role::check_roles;
 use passgate_domain::user::check_display_name;
 use passgate_domain::{Email, ImportedUser, NewUser, PasswordHash, Role, UserId, Username};
 
@@ -103,6 +104,7 @@ fn roles<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Result<BTreeSet<Role>, S
             roles.insert(Role::admin());
         }
     }
+    check_roles(&roles).map_err(|error| format!("the roles cannot be taken: {error}"))?;
     Ok(roles)
 }
 

@@ -17,8 +17,8 @@ use crate::jwt::{
     VerifyingKey,
 };
 
-/// The longest token looked at, in bytes.
-pub(super) const MAX_TOKEN: usize = 8 * 1024;
+/// The longest token looked at, and made, in bytes.
+pub(in crate::jwt) const MAX_TOKEN: usize = 8 * 1024;
 
 /// What one issuer's tokens are held to.
 pub(super) struct Rules<X> {

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use passgate_auth::client_secret::IssuedSecret;
 use passgate_auth::flows::RegisterClient;
 use passgate_domain::client::{Client, ClientChange, ClientSecret, Grant, check_name};
+use passgate_domain::scope::check_scope;
 use passgate_domain::{ClientId, Patch, ScopeSet};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -90,7 +91,8 @@ fn client_name(fields: &mut Fields, text: String) -> Option<String> {
 }
 
 fn client_scope(fields: &mut Fields, text: &str) -> Option<ScopeSet> {
-    fields.checked("scope", ScopeSet::parse(text))
+    let scope = fields.checked("scope", ScopeSet::parse(text))?;
+    fields.checked("scope", check_scope(&scope)).map(|()| scope)
 }
 
 fn client_grants(fields: &mut Fields, texts: &[String]) -> Option<BTreeSet<Grant>> {
