@@ -10,6 +10,13 @@ pub trait KeySource: Send + Sync + 'static {
     /// The keys at this moment. MUST neither block nor do I/O.
     fn snapshot(&self) -> KeySet;
 
+    /// Whether the snapshot is as good as it gets, so that a key which is not in it is unknown: an
+    /// error of the token's. Where nobody knows whether there is such a key, because the latest
+    /// attempt to look failed, it is the source's. MUST neither block nor do I/O.
+    fn is_current(&self) -> bool {
+        true
+    }
+
     /// Called when a token names a key that is not in the snapshot, by
     /// [`Verifier::verify`](super::Verifier::verify) only. May look for newer keys once; MUST
     /// bound how often that happens, whatever names it is asked for.
@@ -38,6 +45,10 @@ impl KeySource for KeySet {
 impl<S: KeySource + ?Sized> KeySource for std::sync::Arc<S> {
     fn snapshot(&self) -> KeySet {
         (**self).snapshot()
+    }
+
+    fn is_current(&self) -> bool {
+        (**self).is_current()
     }
 
     fn refresh_for<'a>(&'a self, kid: &'a Kid) -> BoxFuture<'a, Refresh> {

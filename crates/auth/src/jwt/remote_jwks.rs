@@ -23,7 +23,9 @@ use super::{BoxFuture, KeySet, KeySource, Kid, Refresh, Skipped};
 /// Cheap to clone; the fetching stops when the last clone is gone.
 ///
 /// Reading the keys takes no lock. A token of a known key never waits; one of an unknown key
-/// waits for one fetch that all such tokens share, and there is one every 30 s at most.
+/// waits for one fetch that all such tokens share, and there is one every 30 s at most: a key that
+/// is published within 30 s of such a fetch is unknown until they are over. A key that is announced
+/// before it signs is not looked for at all.
 #[derive(Clone)]
 pub struct RemoteJwks {
     shared: Arc<Shared>,
@@ -43,7 +45,9 @@ struct Shared {
     held: ArcSwap<Held>,
     /// What is shown where nothing held is fresh enough.
     none: KeySet,
-    serve_stale_for: Duration,
+    /// For how long after a refresh is due its keys are used: the time that it may take, and what
+    /// is served stale.
+    overdue_for: Duration,
     cooldown: Duration,
     unknown: Mutex<Unknown>,
     wake: Notify,
@@ -51,11 +55,16 @@ struct Shared {
     outcome: watch::Receiver<bool>,
 }
 
-/// What was fetched last with success.
+/// What was fetched last with success, or given to begin with.
 #[derive(Clone)]
 struct Held {
     keys: KeySet,
-    at: Option<Instant>,
+    /// Since when there are these keys; none where there are none.
+    since: Option<Instant>,
+    /// For how long from then on nothing newer is looked for.
+    fresh_for: Duration,
+    /// When the issuer said last that these are its keys.
+    confirmed_at: Option<Instant>,
     seen: Option<fetch::Seen>,
     skipped: Arc<[Skipped]>,
     error: Option<Arc<JwksError>>,
@@ -93,7 +102,7 @@ impl RemoteJwks {
         let held = self.shared.held.load();
         JwksStatus {
             keys: self.snapshot().len(),
-            age: held.at.map(|at| at.elapsed()),
+            age: held.confirmed_at.map(|at| at.elapsed()),
             error: held.error.clone(),
             skipped: Arc::clone(&held.skipped),
         }
@@ -121,8 +130,9 @@ impl Shared {
 
     fn snapshot(&self) -> KeySet {
         let held = self.held.load();
-        match held.at {
-            Some(at) if at.elapsed() <= self.serve_stale_for => held.keys.clone(),
+        let good_for = held.fresh_for.saturating_add(self.overdue_for);
+        match held.since {
+            Some(since) if since.elapsed() <= good_for => held.keys.clone(),
             _ => self.none.clone(),
         }
     }
@@ -179,22 +189,26 @@ impl Shared {
         Refresh::Unchanged
     }
 
-    fn take(&self, fetched: Result<Fetched, JwksError>) -> Result<Option<Duration>, ()> {
+    /// Returns the wait until the next fetch after one that succeeded.
+    fn take(&self, fetched: Result<Fetched, JwksError>) -> Result<Duration, ()> {
         let held = self.held.load_full();
+        let now = Some(Instant::now());
         match fetched {
-            Ok(Fetched::Unchanged { max_age }) => {
+            Ok(Fetched::Unchanged { fresh_for }) => {
                 self.held.store(Arc::new(Held {
-                    at: Some(Instant::now()),
+                    since: now,
+                    fresh_for,
+                    confirmed_at: now,
                     error: None,
                     ..(*held).clone()
                 }));
-                Ok(max_age)
+                Ok(fresh_for)
             }
             Ok(Fetched::New {
                 keys,
                 skipped,
                 seen,
-                max_age,
+                fresh_for,
             }) => {
                 if *held.skipped != *skipped {
                     for Skipped { index, reason } in &skipped {
@@ -203,12 +217,14 @@ impl Shared {
                 }
                 self.held.store(Arc::new(Held {
                     keys,
-                    at: Some(Instant::now()),
+                    since: now,
+                    fresh_for,
+                    confirmed_at: now,
                     seen: Some(seen),
                     skipped: skipped.into(),
                     error: None,
                 }));
-                Ok(max_age)
+                Ok(fresh_for)
             }
             Err(error) => {
                 tracing::warn!(%error, "the JWK Set cannot be fetched: the keys held stay in use");
@@ -244,7 +260,7 @@ async fn keep_fresh(
         let answer = fetcher.fetch(held.seen.as_ref()).await;
         let taken = shared.take(answer);
         (wait, retry) = match taken {
-            Ok(max_age) => (fetcher.next_after(max_age), FIRST_RETRY),
+            Ok(fresh_for) => (fresh_for, FIRST_RETRY),
             Err(()) => (retry, LAST_RETRY.min(retry * 2)),
         };
         let mut unknown = shared.unknown();
@@ -256,6 +272,10 @@ async fn keep_fresh(
 impl KeySource for RemoteJwks {
     fn snapshot(&self) -> KeySet {
         self.shared.snapshot()
+    }
+
+    fn is_current(&self) -> bool {
+        self.shared.verdict() == Refresh::Unchanged
     }
 
     fn refresh_for<'a>(&'a self, kid: &'a Kid) -> BoxFuture<'a, Refresh> {

@@ -65,23 +65,32 @@ impl<X: DeserializeOwned> Verifier<X> {
         Ok(Self(all.into()))
     }
 
-    /// Checks a token, without I/O and without waiting.
+    /// Checks a token, without I/O and without waiting. A key that the source has not read yet is
+    /// unknown, also where [`verify`](Self::verify) would find it.
     ///
     /// # Errors
-    /// [`VerifyError`], the first rule that the token breaks.
+    /// [`VerifyError`], the first rule that the token breaks; of an unknown key
+    /// [`VerifyError::KeysUnavailable`] while the source cannot tell which keys there are.
     pub fn verify_now(&self, token: &str) -> Result<Verified<X>, VerifyError> {
         let rules = self.rules_for(token)?;
-        let verified = rules.check(token).map_err(|refused| refused.error)?;
+        let verified = rules.check(token).map_err(|refused| match refused {
+            Refused {
+                missing: Some(_), ..
+            } if !rules.keys.is_current() => VerifyError::KeysUnavailable,
+            Refused { error, .. } => error,
+        })?;
         rules.ask_hooks_now(&verified)?;
         Ok(verified)
     }
 
     /// Checks a token. If it names a key that is unknown, the source of keys is asked once
     /// whether it has newer ones; a hook may ask somebody else whether the token was revoked.
-    /// Tokens of known keys never wait for the source.
+    /// Tokens of known keys never wait for the source. `RemoteJwks` looks once in 30 s at
+    /// most: a key that is published and used within that time is unknown until it is over.
     ///
     /// # Errors
-    /// [`VerifyError`], the first rule that the token breaks.
+    /// [`VerifyError`], the first rule that the token breaks; of an unknown key
+    /// [`VerifyError::KeysUnavailable`] where the source could not look, or not the last time.
     pub async fn verify(&self, token: &str) -> Result<Verified<X>, VerifyError> {
         let rules = self.rules_for(token)?;
         let verified = match rules.check(token) {
@@ -110,7 +119,7 @@ impl<X: DeserializeOwned> Verifier<X> {
         if let [only] = &*self.0 {
             return Ok(only);
         }
-        if token.len() > rules::MAX_TOKEN {
+        if token.len() > MAX_TOKEN {
             return Err(VerifyError::TooLong);
         }
         let mut parts = token.split('.');

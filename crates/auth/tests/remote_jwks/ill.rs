@@ -125,6 +125,16 @@ async fn keys_for_algorithms_that_are_not_allowed_are_left_out() {
 }
 
 #[test]
+fn debug_shows_no_password_of_an_address() {
+    let builder = RemoteJwks::builder("https://user:secret@id.example/jwks");
+    let shown = format!("{builder:?}");
+    assert!(
+        !shown.contains("secret") && !shown.contains("user"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn without_a_runtime_there_is_no_background() {
     let builder = RemoteJwks::builder("http://127.0.0.1:1/jwks");
     assert_eq!(builder.start_lazy().unwrap_err(), JwksError::NoRuntime);

@@ -127,13 +127,170 @@ async fn keys_that_nobody_confirmed_for_a_day_are_used_no_more() {
     let verifier = verifier(&keys);
     server.set(Answer::Status(500));
     let token = issuer.token("matt").build();
-    time.jump(Duration::from_hours(24)).await;
+    // Ten minutes until they were to be confirmed, five seconds for that, and a day.
+    time.jump(Duration::from_hours(24) + Duration::from_secs(605))
+        .await;
     assert!(verifier.verify_now(&token).is_ok());
     time.jump(Duration::from_secs(1)).await;
     let error = verifier.verify_now(&token).unwrap_err();
     assert_eq!(error, VerifyError::KeysUnavailable);
     assert_eq!(verifier.verify(&token).await.unwrap_err().status(), 503);
     assert_eq!(keys.status().keys, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_issuer_that_is_well_no_key_is_ever_stale() {
+    let time = Paused::start();
+    let issuer = issuer();
+    let second = Duration::from_secs(1);
+    for stale in [Duration::ZERO, 5 * 60 * second, Duration::MAX] {
+        let server = Server::start(json(&[&issuer]));
+        let builder = RemoteJwks::builder(&server.url()).serve_stale_for(stale);
+        let keys = builder.start().await.unwrap();
+        let verifier = verifier(&keys);
+        for round in 1..4 {
+            let token = issuer.token("matt").build();
+            time.jump(599 * second).await;
+            assert!(verifier.verify_now(&token).is_ok(), "{stale:?}, {round}");
+            server.set(Answer::Late(jwks(&[&issuer]), Duration::from_millis(50)));
+            time.jump(second).await;
+            assert!(verifier.verify_now(&token).is_ok(), "{stale:?}, {round}");
+            until(|| keys.status().age == Some(Duration::ZERO)).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_are_not_to_be_stale_are_used_for_as_long_as_a_fetch_may_take() {
+    let time = Paused::start();
+    let issuer = issuer();
+    let second = Duration::from_secs(1);
+    let server = Server::start(json(&[&issuer]));
+    let keys = RemoteJwks::builder(&server.url())
+        .refresh_every(60 * second)
+        .timeout(3 * second)
+        .serve_stale_for(2 * second)
+        .start()
+        .await
+        .unwrap();
+    let verifier = verifier(&keys);
+    let token = issuer.token("matt").build();
+    server.set(Answer::Status(500));
+    time.jump(65 * second).await;
+    until(|| keys.status().error.is_some()).await;
+    assert!(verifier.verify_now(&token).is_ok());
+    time.jump(Duration::from_millis(1)).await;
+    let error = verifier.verify_now(&token).unwrap_err();
+    assert_eq!(error, VerifyError::KeysUnavailable);
+    // It is back, and so are they.
+    server.set(json(&[&issuer]));
+    time.advance(Duration::from_mins(1)).await;
+    until(|| verifier.verify_now(&token).is_ok()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_set_counts() {
+    let time = Paused::start();
+    let second = Duration::from_secs(1);
+    let (old, new, newer) = (issuer(), issuer(), issuer());
+    let server = Server::start(json(&[&old]));
+    let body = jwks(&[&old, &new]);
+    let keys = RemoteJwks::builder(&server.url())
+        .refresh_every(1000 * second)
+        .unknown_kid_cooldown(5 * second)
+        .max_body(body.len())
+        .start()
+        .await
+        .unwrap();
+    let verifier = verifier(&keys);
+    server.set(Answer::Json(body, ""));
+    let unknown = newer.token("matt").build();
+    assert!(verifier.verify(&new.token("matt").build()).await.is_ok());
+    assert_eq!(server.asked(), 2);
+    time.jump(4 * second).await;
+    let error = verifier.verify(&unknown).await.unwrap_err();
+    assert_eq!((error, server.asked()), (VerifyError::UnknownKey, 2));
+    // One byte too many, and nobody knows any more which keys there are.
+    server.set(Answer::Json(format!("{} ", jwks(&[&old, &newer])), ""));
+    time.jump(second).await;
+    let error = verifier.verify(&unknown).await.unwrap_err();
+    assert_eq!((error, server.asked()), (VerifyError::KeysUnavailable, 3));
+    server.set(json(&[&old, &new]));
+    time.advance(second).await;
+    until(|| server.asked() == 4 && keys.status().error.is_none()).await;
+    time.advance(999 * second).await;
+    assert_eq!(server.asked(), 4);
+    time.advance(second).await;
+    until(|| server.asked() == 5).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_last_fetch_failed_an_unknown_key_is_a_503_without_waiting_too() {
+    let time = Paused::start();
+    let (issuer, unknown) = (issuer(), issuer());
+    let server = Server::start(json(&[&issuer]));
+    let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    let verifier = verifier(&keys);
+    let shared = Verifier::<NoExtra>::new(
+        passgate_auth::jwt::IssuerId::parse(ISSUER).unwrap(),
+        passgate_auth::jwt::Audience::parse("orders").unwrap(),
+        std::sync::Arc::new(keys.clone()),
+    );
+    let (good, bad) = (issuer.token("matt").build(), unknown.token("eve").build());
+    for verifier in [&verifier, &shared] {
+        let error = verifier.verify_now(&bad).unwrap_err();
+        assert_eq!(error, VerifyError::UnknownKey);
+    }
+    server.set(Answer::Close);
+    time.advance(Duration::from_mins(10)).await;
+    until(|| keys.status().error.is_some()).await;
+    for verifier in [&verifier, &shared] {
+        assert!(verifier.verify_now(&good).is_ok());
+        let error = verifier.verify_now(&bad).unwrap_err();
+        assert_eq!(error, VerifyError::KeysUnavailable);
+        let error = verifier.verify(&bad).await.unwrap_err();
+        assert_eq!(error, VerifyError::KeysUnavailable, "in the cooldown");
+    }
+    server.set(json(&[&issuer]));
+    time.advance(Duration::from_mins(1)).await;
+    until(|| keys.status().error.is_none()).await;
+    let error = verifier.verify_now(&bad).unwrap_err();
+    assert_eq!(error, VerifyError::UnknownKey);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_falls_ill_is_felt_by_tokens_of_unknown_keys_only() {
+    let time = Paused::start();
+    let (issuer, unknown) = (issuer(), issuer());
+    for ill in [
+        Answer::Hang,
+        Answer::Trickle,
+        Answer::Big(10 << 20, true),
+        Answer::Big(10 << 20, false),
+        Answer::Json("<html>".to_owned(), ""),
+        Answer::Json("{\"keys\":[{}]}".to_owned(), ""),
+        Answer::Status(404),
+    ] {
+        let server = Server::start(json(&[&issuer]));
+        let builder = RemoteJwks::builder(&server.url()).timeout(Duration::from_secs(1));
+        let keys = builder.start().await.unwrap();
+        let verifier = verifier(&keys);
+        server.set(ill);
+        let (good, bad) = (issuer.token("matt").build(), unknown.token("eve").build());
+        let waiting = tokio::spawn({
+            let verifier = verifier.clone();
+            async move { verifier.verify(&bad).await.map(drop) }
+        });
+        until(|| server.asked() == 2).await;
+        // While the fetch is under way, and after it.
+        assert!(verifier.verify(&good).await.is_ok());
+        time.advance(Duration::from_secs(1)).await;
+        let error = waiting.await.unwrap().unwrap_err();
+        assert_eq!(error, VerifyError::KeysUnavailable);
+        assert!(verifier.verify(&good).await.is_ok());
+        assert_eq!(keys.status().keys, 1);
+        assert!(keys.status().error.is_some());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,6 +344,7 @@ async fn without_a_server_keys_from_a_file_verify() {
     assert!(verifier.verify_now(&issuer.token("matt").build()).is_ok());
     until(|| keys.status().error.is_some()).await;
     assert!(verifier.verify_now(&issuer.token("matt").build()).is_ok());
+    assert_eq!(keys.status().age, None, "nobody confirmed them");
 }
 
 #[tokio::test(start_paused = true)]

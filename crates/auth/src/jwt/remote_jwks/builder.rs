@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::{Held, JwksError, RemoteJwks, Shared, Unknown};
 use crate::jwt::{Algorithm, KeySet};
 
 /// How keys are fetched.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "fetching begins with `start` or `start_lazy`"]
 pub struct RemoteJwksBuilder {
     url: String,
@@ -59,7 +60,8 @@ impl RemoteJwksBuilder {
         self
     }
 
-    /// How long keys are used that the issuer could not confirm: 24 h unless set.
+    /// How long keys are used that the issuer could not confirm when that was due: 24 h unless set.
+    /// However short that is, a fetch that is due has its [`timeout`](Self::timeout).
     pub fn serve_stale_for(mut self, age: Duration) -> Self {
         self.serve_stale_for = age;
         self
@@ -92,8 +94,7 @@ impl RemoteJwksBuilder {
         let (runtime, fetcher) = self.prepare()?;
         let answer = fetcher.fetch(None).await?;
         let (shared, outcome) = self.shared(false);
-        let max_age = shared.take(Ok(answer)).unwrap_or_default();
-        let first = fetcher.next_after(max_age);
+        let first = shared.take(Ok(answer)).unwrap_or_default();
         Ok(RemoteJwks::spawn(&runtime, shared, outcome, fetcher, first))
     }
 
@@ -124,7 +125,9 @@ impl RemoteJwksBuilder {
     fn shared(self, fetching: bool) -> (Arc<Shared>, watch::Sender<bool>) {
         let (tell, outcome) = watch::channel(!fetching);
         let held = Held {
-            at: self.bootstrap.is_some().then(Instant::now),
+            since: self.bootstrap.is_some().then(Instant::now),
+            fresh_for: Duration::ZERO,
+            confirmed_at: None,
             keys: self.bootstrap.unwrap_or_default(),
             seen: None,
             skipped: Arc::default(),
@@ -133,7 +136,7 @@ impl RemoteJwksBuilder {
         let shared = Shared {
             held: ArcSwap::from_pointee(held),
             none: KeySet::default(),
-            serve_stale_for: self.serve_stale_for,
+            overdue_for: self.timeout.saturating_add(self.serve_stale_for),
             cooldown: self.cooldown,
             unknown: Mutex::new(Unknown {
                 fetching,
@@ -144,5 +147,16 @@ impl RemoteJwksBuilder {
             outcome,
         };
         (Arc::new(shared), tell)
+    }
+}
+
+/// Without the address, in which somebody may have left a password.
+impl fmt::Debug for RemoteJwksBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteJwksBuilder")
+            .field("algorithms", &self.algorithms)
+            .field("refresh_every", &self.refresh_every)
+            .field("serve_stale_for", &self.serve_stale_for)
+            .finish_non_exhaustive()
     }
 }

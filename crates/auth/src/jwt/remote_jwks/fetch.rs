@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use reqwest::header::{AGE, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 
@@ -26,13 +26,13 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 /// What an answer brings.
 pub(super) enum Fetched {
     Unchanged {
-        max_age: Option<Duration>,
+        fresh_for: Duration,
     },
     New {
         keys: KeySet,
         skipped: Vec<Skipped>,
         seen: Seen,
-        max_age: Option<Duration>,
+        fresh_for: Duration,
     },
 }
 
@@ -81,9 +81,12 @@ impl Fetcher {
         })
     }
 
-    /// The wait until the next fetch after one that succeeded.
-    pub(super) fn next_after(&self, max_age: Option<Duration>) -> Duration {
-        max_age.map_or(self.refresh_every, |age| age.clamp(MIN_AGE, MAX_AGE))
+    /// The wait until the next fetch after one with this answer.
+    fn fresh_for(&self, headers: &HeaderMap) -> Duration {
+        let Some(max_age) = max_age(headers) else {
+            return self.refresh_every;
+        };
+        max_age.saturating_sub(age(headers)).clamp(MIN_AGE, MAX_AGE)
     }
 
     /// Asks once. All of it, to the last byte of the body, has to fit into the time.
@@ -99,11 +102,11 @@ impl Fetcher {
             request = request.header(IF_NONE_MATCH, etag);
         }
         let response = request.send().await.map_err(|error| self.failed(&error))?;
-        let max_age = max_age(response.headers());
+        let fresh_for = self.fresh_for(response.headers());
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if known.is_some() => {
-                return Ok(Fetched::Unchanged { max_age });
+                return Ok(Fetched::Unchanged { fresh_for });
             }
             other => return Err(JwksError::Status(other.as_u16())),
         }
@@ -112,7 +115,7 @@ impl Fetcher {
         let digest = sha256(&body);
         // The same keys stay the same snapshot: a cache of tokens outlives this.
         if known.is_some_and(|seen| seen.digest == digest) {
-            return Ok(Fetched::Unchanged { max_age });
+            return Ok(Fetched::Unchanged { fresh_for });
         }
         let (keys, skipped) =
             KeySet::from_jwks(&body, &self.algorithms).map_err(|_| JwksError::NotJwks)?;
@@ -123,7 +126,7 @@ impl Fetcher {
             keys,
             skipped,
             seen: Seen { etag, digest },
-            max_age,
+            fresh_for,
         })
     }
 
@@ -210,6 +213,13 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
+/// How long a cache on the way kept the answer (RFC 9111 section 5.1).
+fn age(headers: &HeaderMap) -> Duration {
+    let seconds = headers.get(AGE).and_then(|age| age.to_str().ok());
+    let seconds = seconds.and_then(|age| age.trim().parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,7 +264,7 @@ mod tests {
             if let Some(header) = header {
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static(header));
             }
-            fetcher.next_after(max_age(&headers)).as_secs() / 60
+            fetcher.fresh_for(&headers).as_secs() / 60
         };
         for (header, expected) in [
             (None, 10),
@@ -268,6 +278,24 @@ mod tests {
             (Some("no-cache, max-age=3000"), 1),
         ] {
             assert_eq!(minutes(header), expected, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_cache_on_the_way_kept_is_fresh_for_less() {
+        let fetcher = fetcher("https://id.example/jwks").unwrap();
+        for (age, minutes) in [
+            ("0", 30),
+            ("600", 20),
+            ("1800", 1),
+            ("99999", 1),
+            ("-1", 30),
+            ("soon", 30),
+        ] {
+            let headers = [(CACHE_CONTROL, "max-age=1800"), (AGE, age)];
+            let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+            let fresh_for = fetcher.fresh_for(&HeaderMap::from_iter(headers));
+            assert_eq!(fresh_for.as_secs() / 60, minutes, "{age}");
         }
     }
 }
