@@ -17,12 +17,17 @@ compile_error!(
 
 #[cfg(feature = "shared-secret")]
 pub(super) use chosen::HmacKey;
-pub(super) use chosen::{Pair, RSA_MAX_BYTES, sha256};
+pub(super) use chosen::{Pair, RSA_MAX_BYTES, is_on_curve, sha256};
 
 use jsonwebtoken::DecodingKey;
 
 use super::Algorithm;
 use super::jwk::PublicKey;
+
+/// A point as SEC 1 section 2.3.3 writes it.
+fn uncompressed(x: &[u8], y: &[u8]) -> Vec<u8> {
+    [&[4], x, y].concat()
+}
 
 /// A public key in the provider's form.
 #[derive(Clone)]
@@ -37,7 +42,7 @@ impl Checker {
         let key = match public {
             PublicKey::Ed25519 { x } => DecodingKey::from_ed_der(x),
             PublicKey::P256 { x, y } | PublicKey::P384 { x, y } => {
-                DecodingKey::from_ec_der(&[&[4], &x[..], &y[..]].concat())
+                DecodingKey::from_ec_der(&uncompressed(x, y))
             }
             PublicKey::Rsa { n, e } => DecodingKey::from_rsa_raw_components(n, e),
         };

@@ -2,7 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use super::crypto::{RSA_MAX_BYTES, sha256};
+use super::crypto::{RSA_MAX_BYTES, is_on_curve, sha256};
 use super::{Algorithm, KeyError, Kid};
 
 /// The shortest RSA modulus that verifies, in bytes (RFC 7518 section 3.3).
@@ -55,7 +55,7 @@ impl PublicKey {
     }
 
     /// Refuses numbers of the wrong size, which one provider answers with a panic and another
-    /// cuts to length.
+    /// cuts to length, and points of no curve, which verify nothing.
     pub(super) fn check(self) -> Result<Self, KeyError> {
         let sized = |member, bytes: &[u8], length| {
             if bytes.len() == length {
@@ -78,6 +78,9 @@ impl PublicKey {
                     return Err(KeyError::Member("e"));
                 }
             }
+        }
+        if !is_on_curve(&self) {
+            return Err(KeyError::Member("y"));
         }
         Ok(self)
     }
@@ -202,6 +205,7 @@ fn bytes(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, KeyErr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jwt::SigningKey;
 
     fn parse(jwk: &Value) -> Result<PublicKey, KeyError> {
         PublicKey::from_jwk(jwk.as_object().unwrap(), &Algorithm::ALL).map(|(key, _)| key)
@@ -295,7 +299,6 @@ mod tests {
                 let encode = |length| URL_SAFE_NO_PAD.encode(vec![7; length]);
                 json!({"kty": "EC", "crv": crv, "x": encode(x), "y": encode(y)})
             };
-            assert!(parse(&point(right, right)).is_ok());
             assert_eq!(parse(&point(right - 1, right)), Err(KeyError::Member("x")));
             assert_eq!(parse(&point(right, right + 1)), Err(KeyError::Member("y")));
         }
@@ -321,24 +324,28 @@ mod tests {
 
     #[test]
     fn a_key_reads_back_from_its_jwk() {
-        for (key, algorithm) in [
-            (
-                PublicKey::P256 {
-                    x: vec![1; 32],
-                    y: vec![2; 32],
-                },
-                Algorithm::Es256,
-            ),
-            (
-                PublicKey::P384 {
-                    x: vec![1; 48],
-                    y: vec![2; 48],
-                },
-                Algorithm::Es384,
-            ),
-        ] {
+        for algorithm in [Algorithm::Es256, Algorithm::Es384] {
+            let key = public(algorithm);
             let kid = Kid::parse(&key.thumbprint()).unwrap();
             assert_eq!(parse(&key.to_jwk(&kid, algorithm)), Ok(key));
+        }
+    }
+
+    fn public(algorithm: Algorithm) -> PublicKey {
+        let key = SigningKey::generate(algorithm).unwrap();
+        parse(&serde_json::from_str(&key.public_jwk()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_point_that_is_not_on_its_curve_is_refused() {
+        for algorithm in [Algorithm::Es256, Algorithm::Es384] {
+            let mut key = public(algorithm);
+            let kid = Kid::parse(&key.thumbprint()).unwrap();
+            if let PublicKey::P256 { y, .. } | PublicKey::P384 { y, .. } = &mut key {
+                y[20] ^= 1;
+            }
+            let jwk = key.to_jwk(&kid, algorithm);
+            assert_eq!(parse(&jwk), Err(KeyError::Member("y")), "{algorithm}");
         }
     }
 }

@@ -24,7 +24,8 @@ pub enum KeyError {
     /// The text is no JSON object, or no JWK Set.
     #[error("it is not the JSON of a key or key set (RFC 7517)")]
     NotJson,
-    /// A member of the JWK is missing, of the wrong type or of the wrong size.
+    /// A member of the JWK is missing, of the wrong type or of the wrong size, or is no coordinate
+    /// of a point on its curve.
     #[error("the member {0:?} of the key is missing or malformed")]
     Member(&'static str),
     /// The key type or curve is none of ours.

@@ -1,6 +1,7 @@
 mod document;
 mod held;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,12 @@ pub use held::{HeldKey, Lease};
 /// How long others may cache the published keys unless set otherwise.
 pub(super) const MAX_AGE: Duration = Duration::from_mins(5);
 
+/// However short that is: verifiers fetch the keys once in a minute at most.
+const LEAST_PUBLISHED: Duration = Duration::from_mins(1);
+
+/// What fetching them may take.
+const ALLOWANCE: Duration = Duration::from_secs(5);
+
 /// The keys of an issuer: one that signs, and all that verify. Cheap to clone; clones share the
 /// keys, and reading them takes no lock.
 ///
@@ -34,7 +41,7 @@ pub(super) const MAX_AGE: Duration = Duration::from_mins(5);
 /// let Err(RotationError::TooEarly { wait }) = ring.promote(&next) else {
 ///     unreachable!()
 /// };
-/// assert!(wait <= ring.jwks().max_age());
+/// assert!(wait <= ring.publication());
 /// # Ok(())
 /// # }
 /// ```
@@ -103,7 +110,7 @@ pub struct KeyRingBuilder {
 
 impl KeyRingBuilder {
     /// How long others may cache the published keys, in whole seconds; five minutes unless set.
-    /// A key is published for at least so long before it signs.
+    /// A key is published for longer before it signs: [`KeyRing::publication`].
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Duration::from_secs(max_age.as_secs());
         self
@@ -123,7 +130,7 @@ impl KeyRingBuilder {
 
     /// Makes a ring of keys that are kept elsewhere; see [`KeyRing::load`].
     pub fn build_from(self, held: Vec<HeldKey>, lease: Option<Lease>) -> KeyRing {
-        let ring = Ring::of(held, lease, self.max_age);
+        let ring = Ring::of(first_of_each(held), lease, self.max_age);
         KeyRing(Arc::new(Shared {
             ring: ArcSwap::from_pointee(ring),
             changing: Mutex::new(()),
@@ -176,6 +183,15 @@ impl KeyRing {
         }
     }
 
+    /// How long a key is published before it signs: for as long as others may cache the published
+    /// keys, but for a minute at least, and five seconds more.
+    pub fn publication(&self) -> Duration {
+        self.0
+            .max_age
+            .max(LEAST_PUBLISHED)
+            .saturating_add(ALLOWANCE)
+    }
+
     /// The keys, and where each stands in its life.
     pub fn held(&self) -> Vec<HeldKey> {
         self.0.ring.load().held.clone()
@@ -187,7 +203,8 @@ impl KeyRing {
     /// [`RotationError::Announced`] if there is such a key already.
     pub fn announce(&self, next: SigningKey) -> Result<Kid, RotationError> {
         let now = self.0.clock.now();
-        let publication = time::Duration::try_from(self.0.max_age).unwrap_or(time::Duration::MAX);
+        let publication = time::Duration::try_from(self.publication());
+        let publication = publication.unwrap_or(time::Duration::MAX);
         let state = SigningKeyState::announced(now, publication);
         let kid = next.kid().clone();
         self.change(|held| {
@@ -242,8 +259,10 @@ impl KeyRing {
 
     /// Puts the keys of a store in place of the ring's, for services that share their keys. The
     /// store's guards count then, and `lease` says for how long this copy is good. Of the keys that
-    /// are active and have their private half, the first signs.
+    /// are active and have their private half, the first signs; of several with one name the first
+    /// counts.
     pub fn load(&self, held: Vec<HeldKey>, lease: Option<Lease>) {
+        let held = first_of_each(held);
         let _changing = self.changing();
         let now = self.0.ring.load();
         let same = now.held.len() == held.len()
@@ -296,6 +315,13 @@ fn find<'a>(held: &'a mut [HeldKey], kid: &Kid) -> Result<&'a mut HeldKey, Rotat
     held.iter_mut()
         .find(|key| key.kid() == kid)
         .ok_or_else(|| RotationError::Unknown(kid.clone()))
+}
+
+/// A name that stands twice in a published set names no key for whoever reads it.
+fn first_of_each(mut held: Vec<HeldKey>) -> Vec<HeldKey> {
+    let mut names = HashSet::new();
+    held.retain(|key| names.insert(key.kid().clone()));
+    held
 }
 
 impl Ring {

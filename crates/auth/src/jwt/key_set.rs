@@ -29,7 +29,7 @@ impl KeySet {
     }
 
     /// Reads a JWK Set (RFC 7517 section 5) key by key: one that is broken, private or of a
-    /// kind unknown here is skipped and reported. A name that stands there twice is skipped
+    /// kind unknown here is skipped and reported. A name that two of the others have is skipped
     /// both times, since nobody can tell which key is meant.
     ///
     /// # Errors
@@ -42,16 +42,15 @@ impl KeySet {
             .ok_or(KeyError::NotJson)?;
         let mut keys: HashMap<String, VerifyingKey> = HashMap::new();
         let mut skipped = Vec::new();
-        let mut uses: HashMap<&str, usize> = HashMap::new();
-        for kid in entries
-            .iter()
-            .filter_map(|entry| entry.get("kid")?.as_str())
-        {
-            *uses.entry(kid).or_default() += 1;
+        let read: Vec<Result<VerifyingKey, KeyError>> =
+            entries.iter().map(|entry| read(entry, allow)).collect();
+        let mut uses: HashMap<Kid, usize> = HashMap::new();
+        for key in read.iter().flatten() {
+            *uses.entry(key.kid().clone()).or_default() += 1;
         }
-        for (index, entry) in entries.iter().enumerate() {
-            match read(entry, allow) {
-                Ok(key) if uses.get(key.kid().as_str()) == Some(&1) => {
+        for (index, key) in read.into_iter().enumerate() {
+            match key {
+                Ok(key) if uses.get(key.kid()) == Some(&1) => {
                     keys.insert(key.kid().as_str().to_owned(), key);
                 }
                 Ok(_) => skipped.push(Skipped {
@@ -130,6 +129,22 @@ mod tests {
             KeySet::from_jwks(&jwks(&[key.clone(), key]), &Algorithm::ALL).unwrap();
         assert!(set.is_empty());
         assert!(skipped.iter().all(|s| s.reason == KeyError::DuplicateKid));
+    }
+
+    #[test]
+    fn a_name_that_a_key_of_no_use_has_too_is_still_a_name() {
+        let good = SigningKey::generate(Algorithm::EdDsa).unwrap();
+        let other = |member: &str, value: &str| {
+            let mut jwk: Value = serde_json::from_str(&good.public_jwk()).unwrap();
+            jwk[member] = value.into();
+            jwk.to_string()
+        };
+        for (member, value) in [("use", "enc"), ("x", "AA"), ("crv", "X25519"), ("d", "AA")] {
+            let keys = jwks(&[other(member, value), good.public_jwk()]);
+            let (set, skipped) = KeySet::from_jwks(&keys, &Algorithm::ALL).unwrap();
+            assert!(set.contains(good.kid()), "{member}");
+            assert_eq!(skipped.iter().map(|s| s.index).collect::<Vec<_>>(), [0]);
+        }
     }
 
     #[test]

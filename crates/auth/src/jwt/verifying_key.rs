@@ -73,7 +73,8 @@ impl VerifyingKey {
     ///
     /// # Errors
     /// [`KeyError::NotPem`] if it is not one such block, [`KeyError::NotSpki`] if the key in it
-    /// is not for the algorithm, [`KeyError::Member`] if a number has the wrong size.
+    /// is not for the algorithm, [`KeyError::Member`] if a number has the wrong size or a point is
+    /// not on its curve.
     pub fn from_pem(kid: Kid, algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
         let der = pem::decode(text, pem::PUBLIC).ok_or(KeyError::NotPem(pem::PUBLIC))?;
         let public = pem::public_key(&der)
@@ -109,6 +110,14 @@ impl VerifyingKey {
             } => Some(public.to_jwk(&self.kid, *algorithm)),
             #[cfg(feature = "shared-secret")]
             Kind::Shared(_) => None,
+        }
+    }
+
+    /// Whether both are one key under one name. Shared secrets are not compared, and differ.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self.to_jwk(), other.to_jwk()) {
+            (Some(one), Some(other)) => one == other,
+            _ => false,
         }
     }
 

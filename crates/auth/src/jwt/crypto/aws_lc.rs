@@ -5,14 +5,15 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
-    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
-    RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
+    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
+    ParsedPublicKey, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
 };
 use jsonwebtoken::crypto::CryptoProvider;
 use zeroize::Zeroizing;
 
+use super::uncompressed;
 use crate::jwt::Algorithm;
 use crate::jwt::jwk::PublicKey;
 
@@ -97,6 +98,20 @@ impl Pair {
             }
         }
     }
+}
+
+/// Whether the numbers are a point of their curve; of other kinds of keys nothing is asked.
+pub(in crate::jwt) fn is_on_curve(public: &PublicKey) -> bool {
+    let parsed = match public {
+        PublicKey::P256 { x, y } => {
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, uncompressed(x, y))
+        }
+        PublicKey::P384 { x, y } => {
+            ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, uncompressed(x, y))
+        }
+        PublicKey::Ed25519 { .. } | PublicKey::Rsa { .. } => return true,
+    };
+    parsed.is_ok()
 }
 
 static P256: &EcdsaSigningAlgorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;

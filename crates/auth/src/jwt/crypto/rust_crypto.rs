@@ -9,6 +9,7 @@ use rsa::traits::PublicKeyParts;
 use rsa::{Pkcs1v15Sign, Pss, RsaPrivateKey};
 use zeroize::Zeroizing;
 
+use super::uncompressed;
 use crate::jwt::Algorithm;
 use crate::jwt::jwk::PublicKey;
 
@@ -106,6 +107,15 @@ impl Pair {
             }
             Self::Rsa(pair, algorithm) => sign_rsa(pair, *algorithm, message),
         }
+    }
+}
+
+/// Whether the numbers are a point of their curve; of other kinds of keys nothing is asked.
+pub(in crate::jwt) fn is_on_curve(public: &PublicKey) -> bool {
+    match public {
+        PublicKey::P256 { x, y } => p256::PublicKey::from_sec1_bytes(&uncompressed(x, y)).is_ok(),
+        PublicKey::P384 { x, y } => p384::PublicKey::from_sec1_bytes(&uncompressed(x, y)).is_ok(),
+        PublicKey::Ed25519 { .. } | PublicKey::Rsa { .. } => true,
     }
 }
 

@@ -56,7 +56,7 @@ impl HeldKey {
     }
 
     pub(super) fn is(&self, other: &Self) -> bool {
-        self.kid() == other.kid()
+        self.verifying.is(&other.verifying)
             && self.state == other.state
             && self.signing.is_some() == other.signing.is_some()
     }

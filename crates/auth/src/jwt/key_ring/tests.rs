@@ -10,6 +10,8 @@ use super::*;
 use crate::jwt::Algorithm;
 
 const NOW: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
+/// A minute, and what fetching may take.
+const PUBLICATION: time::Duration = time::Duration::seconds(65);
 const TICK: time::Duration = time::Duration::microseconds(1);
 
 fn key() -> SigningKey {
@@ -68,7 +70,7 @@ fn a_key_goes_from_step_to_step_at_its_times() {
     assert_eq!(published(&ring).len(), 2);
     assert_eq!(signer(&ring), first);
 
-    clock.advance(time::Duration::MINUTE - TICK);
+    clock.advance(PUBLICATION - TICK);
     let wait = TICK.unsigned_abs();
     assert_eq!(ring.promote(&next), Err(RotationError::TooEarly { wait }));
     assert_eq!(signer(&ring), first);
@@ -117,7 +119,7 @@ fn a_step_out_of_turn_changes_nothing() {
 fn a_retired_key_has_no_private_half_any_more() {
     let (ring, clock) = ring();
     let next = ring.announce(key()).unwrap();
-    clock.advance(time::Duration::MINUTE);
+    clock.advance(PUBLICATION);
     ring.promote(&next).unwrap();
     let with_private: Vec<Kid> = ring
         .held()
@@ -126,6 +128,52 @@ fn a_retired_key_has_no_private_half_any_more() {
         .map(|key| key.kid().clone())
         .collect();
     assert_eq!(with_private, [next]);
+}
+
+#[test]
+fn a_key_is_published_for_as_long_as_the_slowest_verifier_takes_to_see_it() {
+    for (max_age, seconds) in [(0, 65), (1, 65), (60, 65), (300, 305)] {
+        let builder = KeyRing::builder().max_age(Duration::from_secs(max_age));
+        let publication = builder.build(key()).publication();
+        assert_eq!(publication, Duration::from_secs(seconds), "{max_age}");
+    }
+}
+
+#[test]
+fn a_name_that_is_given_twice_is_published_once() {
+    let twice = key();
+    let ring = KeyRing::with_published(key(), vec![twice.verifying_key(), twice.verifying_key()]);
+    assert_eq!((published(&ring).len(), ring.held().len()), (2, 2));
+    let active = ring.active().unwrap();
+    let again = HeldKey::verifying(active.verifying_key(), ring.held()[1].state());
+    let mut held = ring.held();
+    held.push(again);
+    let before = ring.jwks();
+    ring.load(held, None);
+    assert_eq!(published(&ring).len(), 2);
+    assert_eq!(ring.jwks().body(), before.body());
+    assert_eq!(signer(&ring), *active.kid(), "the first counts");
+}
+
+#[test]
+fn another_key_of_the_same_name_is_another_key() {
+    let (ring, _) = ring();
+    let kid = Kid::parse("k1").unwrap();
+    let state = ring.held()[0].state();
+    let named = |key: &SigningKey| {
+        let public = include_str!("../../../tests/data/ed25519.pub.pem");
+        let read = VerifyingKey::from_pem(kid.clone(), Algorithm::EdDsa, public).unwrap();
+        let mut jwk: serde_json::Value = serde_json::from_str(&key.public_jwk()).unwrap();
+        jwk["kid"] = kid.as_str().into();
+        let made = VerifyingKey::from_jwk(&jwk.to_string()).unwrap();
+        [read, made].map(|key| HeldKey::verifying(key, state))
+    };
+    for held in named(&key()) {
+        ring.load(vec![held.clone()], None);
+        let (there, _) =
+            KeySet::from_jwks(ring.jwks().body().as_bytes(), &[Algorithm::EdDsa]).unwrap();
+        assert!(there.find("k1").unwrap().is(&held.verifying));
+    }
 }
 
 #[test]
