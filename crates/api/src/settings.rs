@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::time::Duration;
 
 use passgate_auth::flows::{InvalidSchedule, KeySchedule, Lifetimes};
@@ -175,11 +174,13 @@ fn pepper(variable: &str, secret: &SecretString) -> Result<Pepper, Failure> {
 /// # Errors
 /// A [`Failure`] that says what is wrong with the file of breached passwords.
 pub fn policy(args: &PasswordArgs) -> Result<Policy, Failure> {
-    let open = |path| BreachedPasswords::open(path).map(Arc::new);
-    let breached = args.breached_passwords.as_ref().map(open).transpose();
-    Ok(Policy {
-        min_chars: usize::from(args.password_min_length),
-        breached: breached
-            .map_err(|error| Failure::new(format!("--breached-passwords: {error}")))?,
+    let path = args.breached_passwords.as_ref();
+    let breached = path.map(BreachedPasswords::open).transpose();
+    let breached =
+        breached.map_err(|error| Failure::new(format!("--breached-passwords: {error}")))?;
+    let policy = Policy::default().min_chars(usize::from(args.password_min_length));
+    Ok(match breached {
+        Some(file) => policy.breached(file),
+        None => policy,
     })
 }

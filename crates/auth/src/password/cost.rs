@@ -43,7 +43,9 @@ impl Cost {
     /// RFC 9106's recommendations have four lanes, Django's hashes eight.
     pub const MAX_PARALLELISM: u32 = 16;
 
-    /// Checks the figures: memory in KiB, iterations, lanes.
+    /// Checks the figures: memory in KiB, iterations, lanes. The least that argon2 knows is taken, for
+    /// tests and for reading what is stored; it keeps nobody from guessing. For users it is
+    /// [`OWASP`](Self::OWASP), or more.
     ///
     /// # Errors
     /// [`InvalidCost`] if argon2 does not know them or they are above the bounds.

@@ -113,8 +113,8 @@ impl Passwords {
     }
 
     /// Checks a password against what is stored; `None` is an unknown user, for whom the work is
-    /// that of a known one. Takes milliseconds: not for an async thread, which has
-    /// [`Passwords::check`].
+    /// that of a known one, unless that one's hash is of another scheme or cost and was not upgraded
+    /// yet. Takes milliseconds: not for an async thread, which has [`Passwords::check`].
     ///
     /// New hashes are of the password's NFC form (RFC 8265 section 4.2.1). Other systems hash
     /// what they are sent, so a password that is not in that form is tried as it came, too.

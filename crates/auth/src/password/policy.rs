@@ -13,7 +13,10 @@ use unicode_normalization::UnicodeNormalization;
 /// What a new password has to be, after NIST SP 800-63B-4 section 3.1.1: long, not one that many
 /// people use, and not what everybody knows of its owner. Nothing is said about digits and
 /// punctuation, which make passwords worse.
+///
+/// Begins with [`Policy::default`]: its fields are read, and set by the methods of their names.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Policy {
     /// The fewest characters (Unicode scalar values).
     pub min_chars: usize,
@@ -137,6 +140,21 @@ pub enum BreachCheckError {
 }
 
 impl Policy {
+    /// The fewest characters that a new password has; twelve unless set.
+    #[must_use]
+    pub fn min_chars(mut self, min_chars: usize) -> Self {
+        self.min_chars = min_chars;
+        self
+    }
+
+    /// Takes no new password that is in this file.
+    #[cfg(feature = "breached")]
+    #[must_use]
+    pub fn breached(mut self, file: impl Into<Arc<super::BreachedPasswords>>) -> Self {
+        self.breached = Some(file.into());
+        self
+    }
+
     /// Holds a new password against the file of breached ones, if there is one. Reads from it, which
     /// may take a while: [`Policy::check`], which does not, comes first.
     ///
@@ -231,6 +249,18 @@ mod tests {
         assert_eq!(check("éèéèéèéèéèéè", "matt"), FINE);
         assert_eq!(check("éèéèéèéèéèé", "matt"), ["too_short"]);
         assert_eq!(check(&"e\u{301}o\u{301}".repeat(3), "matt"), ["too_short"]);
+    }
+
+    #[test]
+    fn how_long_is_long_enough_can_be_set() {
+        let policy = Policy::default().min_chars(15);
+        assert_eq!(policy.min_chars, 15);
+        let check = |text: &str| policy.check(&Password::parse(text).unwrap(), None);
+        assert!(check("fifteen letters").is_ok());
+        let refused = check("fourteen chars").unwrap_err();
+        let min_chars = 15;
+        let violations: Vec<_> = refused.iter().collect();
+        assert_eq!(violations, [PolicyViolation::TooShort { min_chars }]);
     }
 
     #[test]
