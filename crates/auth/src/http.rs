@@ -95,9 +95,9 @@ impl Rejection {
             Self::Twice => Some(format!(
                 "Bearer realm=\"{REALM}\", error=\"invalid_request\", error_description=\"{self}\""
             )),
-            Self::Token(error) if error.status() == 401 => Some(error.www_authenticate(REALM)),
+            Self::Token(error) => error.www_authenticate(REALM),
             Self::Forbidden(error) => Some(error.www_authenticate(REALM)),
-            Self::Token(_) | Self::NotConfigured => None,
+            Self::NotConfigured => None,
         }
     }
 

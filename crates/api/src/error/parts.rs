@@ -268,12 +268,11 @@ fn too_many_parts(error: &TooManyGuesses) -> Parts {
 fn token_parts(error: &VerifyError) -> Parts {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     // As the guards of passgate-auth answer: not every refusal is the token's fault.
-    match error.retry_after() {
-        Some(seconds) => Parts::new(status, "temporarily_unavailable", error.to_string())
+    match (error.retry_after(), error.www_authenticate("passgate")) {
+        (Some(seconds), _) => Parts::new(status, "temporarily_unavailable", error.to_string())
             .with(header::RETRY_AFTER, &seconds.to_string()),
-        None => Parts::new(status, "invalid_token", error.to_string()).with(
-            header::WWW_AUTHENTICATE,
-            &error.www_authenticate("passgate"),
-        ),
+        (None, Some(challenge)) => Parts::new(status, "invalid_token", error.to_string())
+            .with(header::WWW_AUTHENTICATE, &challenge),
+        (None, None) => Parts::new(status, "invalid_token", error.to_string()),
     }
 }

@@ -83,10 +83,15 @@ impl VerifyError {
         }
     }
 
-    /// The challenge of RFC 6750 section 3.
-    pub fn www_authenticate(self, realm: &str) -> String {
+    /// The challenge of RFC 6750 section 3, with a 401. A token that cannot be judged is no invalid
+    /// one.
+    pub fn www_authenticate(self, realm: &str) -> Option<String> {
         let realm = quoted(realm);
-        format!("Bearer realm=\"{realm}\", error=\"invalid_token\", error_description=\"{self}\"")
+        (self.status() == 401).then(|| {
+            format!(
+                "Bearer realm=\"{realm}\", error=\"invalid_token\", error_description=\"{self}\""
+            )
+        })
     }
 }
 
@@ -104,9 +109,11 @@ mod tests {
     fn the_challenge_is_one_header_value() {
         let challenge = VerifyError::MissingClaim("aud").www_authenticate("pass\"ga\r\nte\\é");
         assert_eq!(
-            challenge,
-            "Bearer realm=\"passgate\", error=\"invalid_token\", \
-             error_description=\"The token lacks the claim aud\""
+            challenge.as_deref(),
+            Some(
+                "Bearer realm=\"passgate\", error=\"invalid_token\", \
+                 error_description=\"The token lacks the claim aud\""
+            )
         );
     }
 
@@ -117,6 +124,7 @@ mod tests {
             VerifyError::RevocationUnavailable,
         ] {
             assert_eq!((ours.status(), ours.retry_after()), (503, Some(5)));
+            assert_eq!(ours.www_authenticate("api"), None);
         }
         assert_eq!(VerifyError::BadSignature.retry_after(), None);
         assert_eq!(VerifyError::BadSignature.status(), 401);
