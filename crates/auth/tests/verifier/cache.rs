@@ -134,6 +134,28 @@ fn it_is_refused_the_instant_a_hook_says_so() {
 }
 
 #[test]
+fn it_is_refused_the_instant_its_session_ends() {
+    let world = World::new();
+    let list = DenyList::new(10, world.clock.clone());
+    let verifier = world
+        .builder()
+        .revocation(list.clone(), OnHookError::Deny)
+        .build();
+    let of = |sid: &str| {
+        world
+            .forger
+            .with_claims(|claims| claims["sid"] = json!(sid))
+    };
+    let (ended, other) = (of("s1"), of("s2"));
+    assert!(is_cached(&verifier, &ended) && is_cached(&verifier, &other));
+    list.deny_session("s1", NOW + Duration::minutes(25))
+        .unwrap();
+    let error = verifier.verify_now(&ended).unwrap_err();
+    assert_eq!(error, VerifyError::Revoked);
+    assert!(is_cached(&verifier, &other));
+}
+
+#[test]
 fn what_was_refused_is_not_remembered() {
     let world = World::new();
     let verifier = world.builder().build();
@@ -156,6 +178,28 @@ fn a_changed_token_is_another_token() {
         changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
         let changed = String::from_utf8(changed).unwrap();
         assert!(verifier.verify_now(&changed).is_err(), "at {place}");
+    }
+}
+
+#[test]
+fn a_small_cache_holds_as_many_as_it_was_told_and_none_if_none() {
+    let world = World::new();
+    for size in 0..8 {
+        let verifier = world.builder().cache(size).build();
+        let token = |i: usize| {
+            let jti = json!(i.to_string());
+            world.forger.with_claims(|claims| claims["jti"] = jti)
+        };
+        let tokens: Vec<String> = (0..=size).map(token).collect();
+        let subject = |token: &String| verifier.verify_now(token).unwrap().subject().clone();
+        let before: Vec<_> = tokens.iter().map(subject).collect();
+        let kept = tokens
+            .iter()
+            .zip(&before)
+            .rev()
+            .filter(|(token, before)| std::ptr::eq(subject(token).as_str(), before.as_str()))
+            .count();
+        assert_eq!(kept, size);
     }
 }
 

@@ -74,6 +74,29 @@ fn a_full_deny_list_forgets_what_has_ended_and_nothing_else() {
     assert_eq!(list.deny_token("d", end), Err(Full(2)));
 }
 
+/// Looking through all names for each that is refused would keep every verification waiting.
+#[test]
+fn a_full_list_refuses_without_looking_at_every_name() {
+    const NAMES: usize = 50_000;
+    let (denied, moments) = (
+        DenyList::new(NAMES, clock()),
+        NotBefore::new(NAMES, clock()),
+    );
+    let deny = |i: usize| denied.deny_token(&i.to_string(), NOW + Duration::hours(1));
+    let set = |i: usize| moments.set(&i.to_string(), NOW);
+    for add in [&deny as &dyn Fn(usize) -> Result<(), Full>, &set] {
+        let began = std::time::Instant::now();
+        (0..NAMES).for_each(|i| add(i).unwrap());
+        let filling = began.elapsed();
+        let began = std::time::Instant::now();
+        for i in NAMES..NAMES + 1000 {
+            assert_eq!(add(i), Err(Full(NAMES)));
+        }
+        let refusing = began.elapsed();
+        assert!(refusing < filling, "{refusing:?} {filling:?}");
+    }
+}
+
 #[test]
 fn a_name_is_kept_for_as_long_as_any_leeway_after_its_end() {
     let clock = clock();

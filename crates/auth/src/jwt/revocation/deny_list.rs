@@ -27,9 +27,22 @@ type Names = HashMap<Box<str>, OffsetDateTime>;
 struct Denied {
     tokens: Names,
     sessions: Names,
+    /// No name ends before this: until then, looking for one that has ended is in vain.
+    earliest: Option<OffsetDateTime>,
 }
 
 impl Denied {
+    fn forget(&mut self, oldest: OffsetDateTime) {
+        if self.earliest.is_some_and(|earliest| oldest < earliest) {
+            return;
+        }
+        for names in [&mut self.tokens, &mut self.sessions] {
+            names.retain(|_, until| oldest < *until);
+        }
+        let ends = self.tokens.values().chain(self.sessions.values());
+        self.earliest = ends.min().copied();
+    }
+
     fn len(&self) -> usize {
         self.tokens.len() + self.sessions.len()
     }
@@ -84,13 +97,17 @@ impl DenyList {
             return Ok(());
         }
         if denied.len() >= self.0.capacity {
-            denied.tokens.retain(|_, until| oldest < *until);
-            denied.sessions.retain(|_, until| oldest < *until);
+            denied.forget(oldest);
         }
         if denied.len() >= self.0.capacity {
             return Err(Full(denied.len()));
         }
         names(&mut denied).insert(name.into(), until);
+        denied.earliest = Some(
+            denied
+                .earliest
+                .map_or(until, |earliest| earliest.min(until)),
+        );
         Ok(())
     }
 

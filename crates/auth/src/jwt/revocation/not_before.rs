@@ -18,7 +18,24 @@ pub struct NotBefore(Arc<Inner>);
 struct Inner {
     capacity: usize,
     clock: Arc<dyn Clock>,
-    moments: RwLock<HashMap<Box<str>, OffsetDateTime>>,
+    kept: RwLock<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    moments: HashMap<Box<str>, OffsetDateTime>,
+    /// No moment is before this: until it is old enough, looking for one that is is in vain.
+    earliest: Option<OffsetDateTime>,
+}
+
+impl Kept {
+    fn forget(&mut self, oldest: OffsetDateTime) {
+        if self.earliest.is_some_and(|earliest| oldest < earliest) {
+            return;
+        }
+        self.moments.retain(|_, moment| oldest < *moment);
+        self.earliest = self.moments.values().min().copied();
+    }
 }
 
 impl NotBefore {
@@ -27,7 +44,7 @@ impl NotBefore {
         Self(Arc::new(Inner {
             capacity,
             clock,
-            moments: RwLock::default(),
+            kept: RwLock::default(),
         }))
     }
 
@@ -39,26 +56,29 @@ impl NotBefore {
     pub fn set(&self, subject: &str, moment: OffsetDateTime) -> Result<(), Full> {
         // What was made before `moment` and lives for a day at most has ended a day later.
         let oldest = self.0.clock.now() - Ttl::MAX - MAX_LEEWAY;
-        let mut moments = self
-            .0
-            .moments
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if moments.len() >= self.0.capacity && !moments.contains_key(subject) {
-            moments.retain(|_, moment| oldest < *moment);
-            if moments.len() >= self.0.capacity {
-                return Err(Full(moments.len()));
-            }
+        let mut kept = self.0.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(there) = kept.moments.get_mut(subject) {
+            *there = moment.max(*there);
+            return Ok(());
         }
-        let kept = moments.entry(subject.into()).or_insert(moment);
-        *kept = moment.max(*kept);
+        if kept.moments.len() >= self.0.capacity {
+            kept.forget(oldest);
+        }
+        if kept.moments.len() >= self.0.capacity {
+            return Err(Full(kept.moments.len()));
+        }
+        kept.moments.insert(subject.into(), moment);
+        kept.earliest = Some(
+            kept.earliest
+                .map_or(moment, |earliest| earliest.min(moment)),
+        );
         Ok(())
     }
 
     /// How many subjects it holds.
     pub fn len(&self) -> usize {
-        let moments = self.0.moments.read();
-        moments.unwrap_or_else(PoisonError::into_inner).len()
+        let kept = self.0.kept.read();
+        kept.unwrap_or_else(PoisonError::into_inner).moments.len()
     }
 
     /// Whether it holds none.
@@ -69,12 +89,8 @@ impl NotBefore {
 
 impl Revocation for NotBefore {
     fn is_revoked_now(&self, token: &TokenMeta<'_>) -> Result<bool, HookError> {
-        let moments = self
-            .0
-            .moments
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let moment = moments.get(token.subject);
+        let kept = self.0.kept.read().unwrap_or_else(PoisonError::into_inner);
+        let moment = kept.moments.get(token.subject);
         Ok(moment.is_some_and(|moment| token.issued_at < *moment))
     }
 }

@@ -14,7 +14,11 @@ pub(super) trait Cache<X>: Send + Sync {
 }
 
 /// A fixed number of places, in groups with a lock each, so that threads seldom meet.
-pub(super) struct TokenCache<X>(Box<[Group<X>]>);
+pub(super) struct TokenCache<X> {
+    groups: Box<[Group<X>]>,
+    /// How many places of a group are used: all, unless the cache has fewer.
+    ways: usize,
+}
 
 type Group<X> = Mutex<[Option<Entry<X>>; WAYS]>;
 
@@ -29,16 +33,19 @@ impl<X> TokenCache<X> {
     pub(super) fn new(tokens: usize) -> Self {
         let groups = (tokens / WAYS).max(1);
         let empty = || Mutex::new(std::array::from_fn(|_| None));
-        Self(std::iter::repeat_with(empty).take(groups).collect())
+        Self {
+            groups: std::iter::repeat_with(empty).take(groups).collect(),
+            ways: tokens.min(WAYS),
+        }
     }
 
     /// Only tokens that were verified have a place, so nobody can choose who meets in a group
     /// without being given tokens for it.
     fn group(&self, digest: &[u8; 32]) -> Option<&Group<X>> {
         let (first, _) = digest.split_first_chunk::<8>()?;
-        let groups = u64::try_from(self.0.len()).ok()?;
+        let groups = u64::try_from(self.groups.len()).ok()?;
         let index = u64::from_le_bytes(*first).checked_rem(groups)?;
-        self.0.get(usize::try_from(index).ok()?)
+        self.groups.get(usize::try_from(index).ok()?)
     }
 }
 
@@ -68,12 +75,13 @@ impl<X: Send + Sync> Cache<X> for TokenCache<X> {
     }
 
     fn put(&self, digest: [u8; 32], keys: KeySet, verified: Verified<X>) {
-        let Some(group) = self.group(&digest) else {
+        let (Some(group), Some(last)) = (self.group(&digest), self.ways.checked_sub(1)) else {
             return;
         };
         let mut entries = group.lock().unwrap_or_else(PoisonError::into_inner);
         let is_it = |entry: &Option<Entry<X>>| entry.as_ref().is_none_or(|e| e.digest == digest);
-        let place = entries.iter().position(is_it).unwrap_or(WAYS - 1);
+        let mut used = entries.iter().take(self.ways);
+        let place = used.position(is_it).unwrap_or(last);
         if let Some(entry) = entries.get_mut(place) {
             *entry = Some(Entry {
                 digest,
