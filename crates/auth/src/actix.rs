@@ -16,7 +16,7 @@ mod middleware;
 
 pub use extract::{Bearer, InRole, OptionalBearer, Scoped};
 pub use jwks::jwks;
-pub use middleware::{Guard, require_role, require_scope, require_token};
+pub use middleware::{Guard, Guarded, require_role, require_scope, require_token};
 
 pub use crate::http::{Rejection, RequiredRole, RequiredScope};
 use crate::jwt::{Forbidden, Verified, Verifier};

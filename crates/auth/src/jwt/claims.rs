@@ -9,7 +9,8 @@ use super::text::Text;
 use super::{Subject, VerifyError};
 
 /// The claims that every access token has, before any is believed, borrowed from the token. A
-/// claim given twice is an error (RFC 7519 section 4).
+/// claim given twice is an error (RFC 7519 section 4), and so is one entry of `roles` that is no role:
+/// without it, the user might be allowed what the issuer did not mean.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims<'a> {
     #[serde(borrow, default)]

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
+use super::crypto::HmacKey;
 use super::{
     Algorithm, Audience, IssuerId, KeyRing, KeySet, SigningKey, Verifier, VerifierBuilder,
 };
@@ -66,6 +67,18 @@ impl TestIssuer {
             other_key: key(),
             clock: Arc::new(SystemClock),
         }
+    }
+
+    /// Another algorithm than EdDSA, with a new key.
+    ///
+    /// # Panics
+    /// If there is no randomness for a key.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
+    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
+        let key = || SigningKey::generate(algorithm).expect("a key");
+        (self.key, self.other_key) = (key(), key());
+        self
     }
 
     /// Another clock than the machine's, for tokens and for verifiers.
@@ -128,16 +141,36 @@ mod tests {
 
     #[test]
     fn every_invalid_token_is_refused_for_its_own_reason() {
-        let issuer = TestIssuer::new("https://id.test", "orders");
-        let verifier = issuer.verifier::<NoExtra>();
-        let good = verifier.verify_now(&issuer.token("matt").scope("a b").build());
-        assert!(good.unwrap().has_scope("b"));
-        let mut reasons = HashSet::new();
-        for (way, token) in issuer.every_invalid_token("matt") {
-            reasons.insert(verifier.verify_now(&token).expect_err(way).to_string());
+        for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
+            let issuer = TestIssuer::new("https://id.test", "orders").with_algorithm(algorithm);
+            let verifier = issuer.verifier::<NoExtra>();
+            let good = verifier.verify_now(&issuer.token("matt").scope("a b").build());
+            assert!(good.unwrap().has_scope("b"), "{algorithm}");
+            let mut reasons = HashSet::new();
+            for (way, token) in issuer.every_invalid_token("matt") {
+                reasons.insert(verifier.verify_now(&token).expect_err(way).to_string());
+            }
+            // Some share one: a wrong key and a changed claim are both a wrong signature.
+            assert!(reasons.len() >= 15, "{algorithm}: {reasons:?}");
         }
-        // Some share one: a wrong key and a changed claim are both a wrong signature.
-        assert!(reasons.len() >= 15, "{reasons:?}");
+    }
+
+    /// A verifier that takes its algorithm from the header, and its key for a secret, takes it.
+    #[test]
+    fn a_token_signed_with_the_public_key_is_good_for_whoever_holds_that_for_a_secret() {
+        for algorithm in Algorithm::ALL {
+            let issuer = TestIssuer::new("https://id.test", "orders").with_algorithm(algorithm);
+            let token = issuer.token("matt").signed_with_public_key().build();
+            let error = issuer.verifier::<NoExtra>().verify_now(&token).unwrap_err();
+            assert_eq!(error, VerifyError::AlgorithmMismatch);
+            let (message, tag) = token.rsplit_once('.').unwrap();
+            let tag = URL_SAFE_NO_PAD.decode(tag).unwrap();
+            let public = HmacKey::new(issuer.key.public_jwk().as_bytes());
+            assert!(public.verifies(message.as_bytes(), &tag), "{algorithm}");
+            let header = URL_SAFE_NO_PAD.decode(message.split('.').next().unwrap());
+            let header: Value = serde_json::from_slice(&header.unwrap()).unwrap();
+            assert_eq!(header["alg"], "HS256");
+        }
     }
 
     #[test]

@@ -14,6 +14,10 @@ async fn maybe(OptionalBearer(who): OptionalBearer<Tenant>) -> String {
     who.map_or_else(|| "nobody".to_owned(), |who| greet(&who))
 }
 
+async fn swallowed(who: Option<Bearer<Tenant>>) -> String {
+    who.map_or_else(|| "nobody".to_owned(), |who| greet(&who))
+}
+
 async fn scoped(who: Scoped<OrdersRead, Tenant>) -> String {
     greet(&who)
 }
@@ -46,6 +50,7 @@ pub(crate) fn serve(parts: &Parts, configured: bool) -> Service {
                 app.route("/bearer", get().to(bearer))
                     .route("/maybe", get().to(maybe))
                     .route("/maybe-extractor", get().to(maybe))
+                    .route("/swallowed", get().to(swallowed))
                     .route("/scoped", get().to(scoped))
                     .route("/in-role", get().to(in_role))
                     .route("/handler", get().to(handler))

@@ -180,6 +180,15 @@ fn what_a_token_says_is_read() {
     );
 }
 
+/// One role that cannot be read could be the one that keeps somebody out.
+#[test]
+fn one_role_that_is_none_refuses_the_token() {
+    for odd in ["", "a b", "ROLE_ü", "a/b", &"a".repeat(65)] {
+        let error = refused("roles", Some(json!(["cook", odd])));
+        assert_eq!(error, VerifyError::BadClaim("roles"), "{odd}");
+    }
+}
+
 #[test]
 fn what_a_token_does_not_say_is_not_there() {
     let forger = Forger::new(Algorithm::EdDsa);

@@ -1,6 +1,6 @@
 use super::{
-    Algorithm, Duration, Engine, Map, Serialize, SigningKey, TestIssuer, URL_SAFE_NO_PAD, Value,
-    json,
+    Algorithm, Duration, Engine, HmacKey, Map, Serialize, SigningKey, TestIssuer, URL_SAFE_NO_PAD,
+    Value, json,
 };
 
 /// A token in the making: good as it is, and made wrong by one word.
@@ -16,6 +16,8 @@ pub struct TestToken<'a> {
 /// What stands after the last dot.
 enum Ending<'a> {
     Signature(&'a SigningKey),
+    /// HMAC, with the public key for a secret.
+    PublicKey,
     Nothing,
     /// The signature of other claims.
     Tampered,
@@ -34,7 +36,7 @@ impl<'a> TestToken<'a> {
             now,
             ending: Ending::Signature(&issuer.key),
         }
-        .header("alg", "EdDSA")
+        .header("alg", issuer.key.algorithm().as_str())
         .header("kid", issuer.key.kid().as_str())
         .header("typ", "at+jwt");
         for (name, value) in [
@@ -135,6 +137,13 @@ impl<'a> TestToken<'a> {
         self.wrong_key().header("kid", kid)
     }
 
+    /// HS256, keyed with the public key as a JWK Set shows it: good for a verifier that believes the
+    /// header (RFC 8725 section 2.1).
+    pub fn signed_with_public_key(mut self) -> Self {
+        self.ending = Ending::PublicKey;
+        self.header("alg", "HS256")
+    }
+
     /// Names no key.
     pub fn without_kid(mut self) -> Self {
         self.header.remove("kid");
@@ -194,6 +203,10 @@ impl<'a> TestToken<'a> {
         let message = format!("{}.{}", part(&self.header), part(&self.claims));
         let ending = match self.ending {
             Ending::Signature(key) => sign(key, &message),
+            Ending::PublicKey => {
+                let secret = HmacKey::new(self.issuer.key.public_jwk().as_bytes());
+                URL_SAFE_NO_PAD.encode(secret.sign(message.as_bytes()).unwrap_or_default())
+            }
             Ending::Nothing => String::new(),
             Ending::Tampered => {
                 let mut others = self.claims;
@@ -207,6 +220,10 @@ impl<'a> TestToken<'a> {
 
     pub(super) fn every_invalid(token: impl Fn() -> TestToken<'a>) -> Vec<(&'static str, String)> {
         let mut all: Vec<(&'static str, String)> = Vec::new();
+        let other = match token().issuer.key.algorithm() {
+            Algorithm::Es256 => Algorithm::EdDsa,
+            _ => Algorithm::Es256,
+        };
         for (name, token) in [
             ("expired", token().expired()),
             ("not yet valid", token().not_yet_valid()),
@@ -218,7 +235,11 @@ impl<'a> TestToken<'a> {
             ("wrong audience", token().wrong_audience()),
             ("wrong issuer", token().wrong_issuer()),
             ("wrong type", token().wrong_type()),
-            ("other algorithm", token().other_algorithm(Algorithm::Es256)),
+            ("other algorithm", token().other_algorithm(other)),
+            (
+                "signed with the public key",
+                token().signed_with_public_key(),
+            ),
             ("unsigned", token().unsigned()),
             ("critical", token().critical()),
             ("tampered", token().tampered()),
