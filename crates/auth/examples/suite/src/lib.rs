@@ -1,5 +1,5 @@
-//! What the examples' tests need of `passgate-auth`, and the code of `docs/coming-from.md`, which
-//! is compiled and run as this crate's documentation.
+//! What the examples' tests need of `passgate-auth`, and the code of `docs/coming-from.md` and
+//! `docs/revocation.md`, which is compiled and run as this crate's documentation.
 
 use passgate_auth::jwt::{Algorithm, Audience, IssuerId, KeySet, Verifier};
 
@@ -17,3 +17,7 @@ pub fn subject(token: &str, issuer: &str, audience: &str, jwks: &str) -> String 
 #[cfg(doctest)]
 #[doc = include_str!("../../../../../docs/coming-from.md")]
 struct ComingFrom;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../../../docs/revocation.md")]
+struct Revocation;
