@@ -48,15 +48,18 @@ impl Form {
 
 /// Decodes a name or a value of a form.
 pub(super) fn decode(encoded: &[u8]) -> Result<String, ApiError> {
+    text_of(encoded)
+        .map_err(|what| ApiError::InvalidRequest(format!("The form must {what}").into()))
+}
+
+/// The text that a name or a value in this encoding stands for, or what it must be and is not.
+pub(super) fn text_of(encoded: &[u8]) -> Result<String, &'static str> {
     let plus_is_space = |&b: &u8| if b == b'+' { b' ' } else { b };
     let spaced: Zeroizing<Vec<u8>> = Zeroizing::new(encoded.iter().map(plus_is_space).collect());
     let bytes: Vec<u8> = percent_decode(&spaced).collect();
-    let text = String::from_utf8(bytes)
-        .map_err(|_| ApiError::InvalidRequest("The form must be UTF-8".into()))?;
+    let text = String::from_utf8(bytes).map_err(|_| "be UTF-8")?;
     if text.contains('\0') {
-        return Err(ApiError::InvalidRequest(
-            "The form must not contain a NUL".into(),
-        ));
+        return Err("not contain a NUL");
     }
     Ok(text)
 }

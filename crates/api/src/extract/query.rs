@@ -3,14 +3,21 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use serde::de::DeserializeOwned;
 
+use super::form;
 use crate::error::ApiError;
 
-/// The query of a URL, read strictly: every parameter known, and given once at most.
+/// The query of a URL, read strictly: every parameter known, given once at most, valid UTF-8, no NUL.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> Query<T> {
     /// Names the parameter that is wrong, never its value.
     fn parse(query: &str) -> Result<Self, ApiError> {
+        // Serde's decoder puts a sign in the place of what is no text, and lets a NUL through, which
+        // PostgreSQL takes in no text.
+        for half in query.split(['&', '=']) {
+            form::text_of(half.as_bytes())
+                .map_err(|what| ApiError::Malformed(format!("The query must {what}")))?;
+        }
         web::Query::<T>::from_query(query)
             .map(|query| Self(query.into_inner()))
             .map_err(|error| {
@@ -47,6 +54,11 @@ mod tests {
         limit: Option<u32>,
     }
 
+    #[derive(Debug, Deserialize)]
+    struct Named {
+        name: String,
+    }
+
     fn refusal(query: &str) -> String {
         Query::<Wanted>::parse(query).err().unwrap().to_string()
     }
@@ -61,5 +73,21 @@ mod tests {
         assert!(refusal("limit=7&limit=8").contains("duplicate field `limit`"));
         let refused = refusal("limit=hunter2");
         assert!(!refused.contains("hunter2"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_not_text_is_refused() {
+        for query in [
+            "name=%00",
+            "name=a%ffb",
+            "%00=a",
+            "name=%c3%28",
+            "name=a=%00",
+        ] {
+            let refused = Query::<Named>::parse(query).err().unwrap().to_string();
+            assert!(refused.starts_with("The query must"), "{query}: {refused}");
+        }
+        let named = Query::<Named>::parse("name=%c3%a9+%3d").ok().unwrap().0;
+        assert_eq!(named.name, "\u{e9} =");
     }
 }

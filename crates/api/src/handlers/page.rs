@@ -56,7 +56,8 @@ impl PageQuery {
         };
         let read = || {
             let text = String::from_utf8(URL_SAFE_NO_PAD.decode(after).ok()?).ok()?;
-            text.strip_prefix(kind).map(str::to_owned)
+            let text = text.strip_prefix(kind).filter(|text| !text.contains('\0'));
+            text.map(str::to_owned)
         };
         read().map(Some).ok_or_else(no_cursor)
     }
@@ -119,6 +120,14 @@ mod tests {
                 query(Some(bad.to_owned())).after_number('n').is_err(),
                 "{bad}"
             );
+        }
+    }
+
+    #[test]
+    fn a_cursor_with_a_nul_is_none() {
+        for text in ["u\0", "uada\0", "u\0\0"] {
+            let after = URL_SAFE_NO_PAD.encode(text);
+            assert!(query(Some(after)).after('u').is_err(), "{text:?}");
         }
     }
 
