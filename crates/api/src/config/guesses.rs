@@ -41,7 +41,8 @@ pub struct GuessArgs {
     pub guesses_in_all: GuessBudget,
 
     /// Accounts made or asked for from one address that are free, and the time in which one is
-    /// forgiven, or `off`. From one IPv6 /48, ten times as many, ten times as fast.
+    /// forgiven, or `off`. From one IPv6 /48, ten times as many, ten times as fast. An email address that
+    /// a user wants counts as much, and once more for the user.
     #[arg(
         long,
         env = "PASSGATE_REGISTRATIONS_PER_ADDRESS",

@@ -96,6 +96,7 @@ pub async fn me(
         (status = 409, description = "The email address is taken", body = Problem, content_type = "application/problem+json"),
         Guarded,
         JsonBody,
+        TooManyGuesses,
     )
 )]
 pub async fn change_profile(
@@ -108,6 +109,11 @@ pub async fn change_profile(
     let user = blocking::run::<_, ApiError, _>(move || {
         let caller = Caller::of(&state, &token)?;
         let act = caller.act(&state, &origin);
+        if matches!(change.email, Patch::Set(_)) {
+            state
+                .guessing
+                .count_email(&state.store, caller.user.id, &act)?;
+        }
         let changed = state.store.update_user(caller.user.id, &change, &act);
         changed
             .map_err(RegisterError::from)?

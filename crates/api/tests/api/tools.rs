@@ -14,9 +14,14 @@ pub(crate) fn skip(why: &str) {
         std::env::var_os("PASSGATE_TEST_NO_SKIPS").is_none(),
         "nothing may be skipped here, and {why}"
     );
+    tell(&format!("skipped: {why}"));
+}
+
+/// Writes a line of result.
+pub(crate) fn tell(line: &str) {
     // Not by `println!`, which is shown for tests that fail only.
     io::stderr()
-        .write_all(format!("skipped: {why}\n").as_bytes())
+        .write_all(format!("{line}\n").as_bytes())
         .unwrap();
 }
 

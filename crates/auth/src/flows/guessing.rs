@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use passgate_domain::audit::Act;
-use passgate_domain::guess::{Charge, Counted, GuessKey, Guesser};
+use passgate_domain::guess::{Budget, Charge, Counted, GuessKey, Guesser};
 use passgate_domain::ports::{
     Guess, GuessStore, Opening, Prospect, SessionStore, StoreError, UserStore,
 };
 use passgate_domain::session::NewSession;
-use passgate_domain::{Credentials, PasswordHash, Username};
+use passgate_domain::{Credentials, PasswordHash, UserId, Username};
 use thiserror::Error;
 use time::OffsetDateTime;
 
@@ -203,15 +203,13 @@ impl Guessing {
         store: &S,
         act: &Act,
     ) -> Result<(), TooManyGuesses> {
-        let Some((budget, address)) = self.limits.address.zip(address(act)) else {
+        let (Some(budget), Some(address)) = (self.limits.address, address(act)) else {
             return Ok(());
         };
-        let charge = Charge {
-            guesser: Guesser::Client,
-            key: self.keys.of_client_at(address),
-            budget,
-        };
-        self.count_alone(store, &[charge], act.at)
+        let at = self.keys.of_client_at(address);
+        let network = self.keys.of_client_in(address);
+        let charges = at_place(Guesser::Client, budget, at, network);
+        self.count_alone(store, &charges, act.at)
     }
 
     /// Counts a wish for an account from outside, before it is looked at: what comes of it tells which
@@ -224,19 +222,37 @@ impl Guessing {
         store: &S,
         act: &Act,
     ) -> Result<(), TooManyGuesses> {
-        let Some((budget, address)) = self.limits.registration.zip(address(act)) else {
-            return Ok(());
-        };
-        let charge = |key, budget| Charge {
+        self.count_alone(store, &self.of_registration(act), act.at)
+    }
+
+    /// Counts a user's wish for another email address, before it is looked at: what comes of it tells
+    /// which addresses are others'. It has the budgets of registrations, and the user one besides,
+    /// from wherever they ask.
+    ///
+    /// # Errors
+    /// [`TooManyGuesses`] if there were too many before.
+    pub fn count_email<S: GuessStore + ?Sized>(
+        &self,
+        store: &S,
+        user: UserId,
+        act: &Act,
+    ) -> Result<(), TooManyGuesses> {
+        let mut charges = self.of_registration(act);
+        charges.extend(self.limits.registration.map(|budget| Charge {
             guesser: Guesser::Registration,
-            key,
+            key: self.keys.of_email_by(user),
             budget,
-        };
-        let network = self.keys.of_registration_in(address);
-        let network = network.map(|key| charge(key, budget.tenfold()));
-        let mut charges = vec![charge(self.keys.of_registration_at(address), budget)];
-        charges.extend(network);
+        }));
         self.count_alone(store, &charges, act.at)
+    }
+
+    fn of_registration(&self, act: &Act) -> Vec<Charge> {
+        let (Some(budget), Some(address)) = (self.limits.registration, address(act)) else {
+            return Vec::new();
+        };
+        let at = self.keys.of_registration_at(address);
+        let network = self.keys.of_registration_in(address);
+        at_place(Guesser::Registration, budget, at, network)
     }
 
     /// A proof that the device is known to the account, for the next time.
@@ -344,6 +360,22 @@ impl Guessing {
                 .unwrap_or(Duration::from_secs(1)),
         }
     }
+}
+
+/// What is charged to an address, and tenfold to its larger network, if it has one.
+fn at_place(
+    guesser: Guesser,
+    budget: Budget,
+    at: GuessKey,
+    network: Option<GuessKey>,
+) -> Vec<Charge> {
+    let charge = |key, budget| Charge {
+        guesser,
+        key,
+        budget,
+    };
+    let network = network.map(|key| charge(key, budget.tenfold()));
+    std::iter::once(charge(at, budget)).chain(network).collect()
 }
 
 type Waiting = [(GuessKey, OffsetDateTime)];

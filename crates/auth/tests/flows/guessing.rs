@@ -2,16 +2,17 @@ use std::thread;
 use std::time::Duration;
 
 use passgate_auth::flows::{
-    ChangePassword, ChangePasswordError, GuessLimits, Guessing, LogIn, LogInError, LoggedIn,
-    TooManyGuesses, change_password, log_in,
+    ChangePassword, ChangePasswordError, ClientError, ClientToken, ClientTokenError, GuessLimits,
+    Guessing, LogIn, LogInError, LoggedIn, TooManyGuesses, change_password, client_token, log_in,
 };
 use passgate_auth::password::{Cost, Passwords, Policy};
 use passgate_domain::audit::{Act, EventFilter};
 use passgate_domain::guess::{Budget, Guesser};
 use passgate_domain::ports::AuditStore;
 use passgate_domain::session::{Device, SessionId};
-use passgate_domain::{Password, ScopeSet, User, Username};
+use passgate_domain::{Password, ScopeSet, User, UserId, Username};
 
+use crate::clients::says;
 use crate::world::{World, sealing, world};
 
 const RIGHT: &str = "correct horse";
@@ -301,6 +302,57 @@ fn registrations_from_a_larger_network_have_a_budget() {
     let refused = register("2001:db8:0:a::1").unwrap_err();
     assert_eq!(refused.guesser, Guesser::Registration);
     register("2001:db8:1::1").unwrap();
+}
+
+#[test]
+fn whoever_asks_for_the_email_addresses_of_others_waits_wherever_they_ask_from() {
+    let world = worlds_with(GuessLimits {
+        registration: one(Duration::from_hours(1)),
+        ..GuessLimits::OFF
+    });
+    let ask = |user: i64, address: &str| {
+        let act = Act {
+            address: Some(address.to_owned()),
+            ..world.act()
+        };
+        let user = UserId::try_new(user).unwrap();
+        world.guessing.count_email(&world.store, user, &act)
+    };
+    ask(1, "192.0.2.7").unwrap();
+    let refused = ask(1, "192.0.2.8").unwrap_err();
+    assert_eq!(refused.guesser, Guesser::Registration);
+    ask(2, "192.0.2.7").unwrap_err();
+    ask(3, "192.0.2.9").unwrap();
+}
+
+#[test]
+fn secrets_of_clients_from_a_larger_network_have_a_budget() {
+    let world = worlds_with(GuessLimits {
+        address: one(Duration::from_hours(1)),
+        ..GuessLimits::OFF
+    });
+    let guess = |address: &str| {
+        let act = Act {
+            address: Some(address.to_owned()),
+            ..world.act()
+        };
+        let command = ClientToken {
+            client: says("billing", "wrong"),
+            scope: ScopeSet::default(),
+        };
+        client_token(&world.store, &world.tokens, &world.guessing, &command, &act).unwrap_err()
+    };
+    let is_told =
+        |error: &ClientTokenError| matches!(error, ClientTokenError::Client(ClientError::Refused));
+    for network in 0..10 {
+        let refused = guess(&format!("2001:db8:0:{network}::1"));
+        assert!(is_told(&refused), "{refused:?}");
+    }
+    let ClientTokenError::Client(ClientError::TooMany(refused)) = guess("2001:db8:0:a::1") else {
+        panic!("an eleventh network was told");
+    };
+    assert_eq!(refused.guesser, Guesser::Client);
+    assert!(is_told(&guess("2001:db8:1::1")));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use aws_lc_rs::hmac;
+use passgate_domain::UserId;
 use passgate_domain::guess::{GuessKey, customer, subscriber};
 use passgate_domain::session::SessionId;
 use time::OffsetDateTime;
@@ -74,6 +75,15 @@ impl Keys {
 
     pub(super) fn of_client_at(&self, address: IpAddr) -> GuessKey {
         self.key("client", &[&octets(subscriber(address))])
+    }
+
+    pub(super) fn of_client_in(&self, address: IpAddr) -> Option<GuessKey> {
+        let network = customer(address)?;
+        Some(self.key("client network", &[&octets(network)]))
+    }
+
+    pub(super) fn of_email_by(&self, user: UserId) -> GuessKey {
+        self.key("email", &[&user.get().to_be_bytes()])
     }
 
     pub(super) fn of_registration_at(&self, address: IpAddr) -> GuessKey {

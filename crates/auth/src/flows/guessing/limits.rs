@@ -10,12 +10,13 @@ pub struct GuessLimits {
     /// quarter of an hour. Also for each device that is known to it.
     pub account: Option<Budget>,
     /// From one IPv4 address or IPv6 /64: a hundred at once, then one in ten seconds. Ten times
-    /// that from one IPv6 /48; and as many again for the secrets of clients.
+    /// that from one IPv6 /48; and as many again, of both, for the secrets of clients.
     pub address: Option<Budget>,
     /// Of everybody: five thousand at once, then twenty a second.
     pub everybody: Option<Budget>,
     /// Accounts from one IPv4 address or IPv6 /64: a hundred at once, then a hundred an hour. Ten
-    /// times that from one IPv6 /48.
+    /// times that from one IPv6 /48. The email addresses that users want count as much, and are
+    /// held to this for each user, too.
     pub registration: Option<Budget>,
 }
 
