@@ -1,7 +1,8 @@
 # The server alone: no shell, no package manager, not root, nothing written to its file system.
 #
 #   docker build -t passgate .
-#   docker run --read-only -p 8000:8000 -e PASSGATE_DATABASE_URL=... -e PASSGATE_SECRET=... passgate
+#   docker run --read-only -p 127.0.0.1:8000:8000 -e PASSGATE_ISSUER=http://localhost:8000 \
+#     -e PASSGATE_DATABASE_URL=... -e PASSGATE_SECRET=... passgate
 FROM docker.io/library/rust:1.95-bookworm AS build
 WORKDIR /build
 COPY . .

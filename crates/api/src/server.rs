@@ -34,7 +34,7 @@ use crate::metrics::{Metrics, Parts};
 use crate::request_log::observe;
 use crate::routes;
 use crate::secret;
-use crate::settings::{Settings, Signing};
+use crate::settings::{Settings, Signing, warning_of_plain_http};
 use crate::state::AppState;
 use crate::stopping::{self, Signals};
 use crate::telemetry::{self, LogFilter, Traces};
@@ -90,6 +90,9 @@ fn serve_on(
     log: LogFilter,
 ) -> Result<(), Failure> {
     let address = listener.local_addr()?;
+    if let Some(warning) = warning_of_plain_http(args, address, &settings.issuer) {
+        tracing::warn!("{warning}");
+    }
     let sealing = secret::sealing_keys(
         &args.secret,
         database.data_dir(),

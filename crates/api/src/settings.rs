@@ -56,10 +56,16 @@ impl Settings {
     /// A [`Failure`] that names the setting that is wrong.
     pub fn check(args: &ServeArgs, address: SocketAddr) -> Result<Self, Failure> {
         let scheme = args.tls.scheme();
-        let url = args
-            .issuer
-            .clone()
-            .unwrap_or_else(|| format!("{scheme}://{address}"));
+        let url = match &args.issuer {
+            Some(issuer) => issuer.clone(),
+            None if address.ip().is_unspecified() => {
+                return Err(Failure::new(format!(
+                    "a server that listens on every address ({address}) needs --issuer: the URL that \
+                     clients know it by, such as https://id.example.com"
+                )));
+            }
+            None => format!("{scheme}://{address}"),
+        };
         if !["http://", "https://"]
             .iter()
             .any(|scheme| url.starts_with(scheme))
@@ -84,6 +90,31 @@ impl Settings {
             policy: policy(&args.passwords)?,
         })
     }
+}
+
+/// What is wrong with a server that others reach by HTTP alone, as far as the settings tell: an issuer of
+/// `https` says that a proxy has a certificate, one of this machine's own names that nobody else asks.
+pub fn warning_of_plain_http(
+    args: &ServeArgs,
+    address: SocketAddr,
+    issuer: &IssuerId,
+) -> Option<String> {
+    let rest = issuer.as_str().strip_prefix("http://")?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_of_this_machine = ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| {
+        host == *own
+            || host
+                .strip_prefix(own)
+                .is_some_and(|rest| rest.starts_with(':'))
+    });
+    let is_plain = args.tls.scheme() == "http";
+    (is_plain && !address.ip().is_loopback() && !is_of_this_machine).then(|| {
+        format!(
+            "passwords and tokens cross the network unencrypted: {address} is reached by {issuer}; \
+             serve HTTPS with --tls-certificate and --tls-key, or have a proxy do it and name its \
+             https URL with --issuer"
+        )
+    })
 }
 
 fn wrong(setting: &str, error: &dyn std::error::Error) -> Failure {
@@ -183,4 +214,59 @@ pub fn policy(args: &PasswordArgs) -> Result<Policy, Failure> {
         Some(file) => policy.breached(file),
         None => policy,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        args: ServeArgs,
+    }
+
+    fn warns(address: &str, flags: &[&str]) -> bool {
+        let cost = ["passgate", "--argon2", "m=64,t=1,p=1"];
+        let Flags { args } = Flags::try_parse_from([&cost[..], flags].concat()).unwrap();
+        let address = address.parse().unwrap();
+        let settings =
+            Settings::check(&args, address).unwrap_or_else(|failure| panic!("{failure}"));
+        warning_of_plain_http(&args, address, &settings.issuer).is_some()
+    }
+
+    #[test]
+    fn http_that_others_reach_is_warned_of() {
+        for (address, flags, is_warned_of) in [
+            ("127.0.0.1:8000", &[][..], false),
+            ("[::1]:8000", &[], false),
+            ("192.0.2.7:8000", &[], true),
+            ("0.0.0.0:8000", &["--issuer", "http://id.example.com"], true),
+            (
+                "0.0.0.0:8000",
+                &["--issuer", "http://localhost.example.com"],
+                true,
+            ),
+            (
+                "0.0.0.0:8000",
+                &["--issuer", "https://id.example.com"],
+                false,
+            ),
+            ("[::]:8000", &["--issuer", "http://localhost:8000"], false),
+            ("[::]:8000", &["--issuer", "http://[::1]:8000/a"], false),
+            (
+                "127.0.0.1:8000",
+                &["--issuer", "http://id.example.com"],
+                false,
+            ),
+            (
+                "192.0.2.7:8000",
+                &["--tls-certificate", "a", "--tls-key", "b"],
+                false,
+            ),
+        ] {
+            assert_eq!(warns(address, flags), is_warned_of, "{address} {flags:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::config::{ServeArgs, is_given};
 use crate::database::{Database, Migrate};
 use crate::failure::Failure;
 use crate::secret;
-use crate::settings::Settings;
+use crate::settings::{Settings, warning_of_plain_http};
 use crate::telemetry::{self, Traces};
 use crate::tls::Tls;
 
@@ -52,7 +52,11 @@ fn check(args: &CheckArgs) -> Result<(), Failure> {
     if serve.database.url().is_some() || serve.secret.secret.as_ref().is_some_and(is_given) {
         secret::sealing_keys(&serve.secret, None, false)?;
     }
-    for warning in capacity::warnings_of(&serve.passwords, &passwords) {
+    let plain = warning_of_plain_http(serve, serve.listen, &issuer);
+    for warning in plain
+        .into_iter()
+        .chain(capacity::warnings_of(&serve.passwords, &passwords))
+    {
         output::line(&format!("Warning: {warning}."))?;
     }
     if args.connect {

@@ -7,7 +7,7 @@ use passgate_persistence::testing::TestDatabase;
 use secrecy::ExposeSecret;
 
 use crate::app::SECRET;
-use crate::program::{Served, folder, run, run_well};
+use crate::program::{Served, folder, passgate, run, run_well};
 
 /// What the check complains of.
 fn complaint(folder: &Path, flags: &[&str]) -> String {
@@ -62,6 +62,32 @@ fn whatever_stops_a_start_is_named_by_the_check() {
         let said = complaint(folder.path(), flags);
         assert!(said.contains(named), "{flags:?}: {said}");
     }
+}
+
+#[test]
+fn http_that_others_reach_is_warned_of_by_the_check_and_by_the_server() {
+    let folder = folder();
+    let issuer = ["--issuer", "http://id.example.com"];
+    let warns = |listen: &str| {
+        let check = ["config", "check", "--listen", listen];
+        run_well(folder.path(), &[&check[..], &issuer].concat())
+            .contains("Warning: passwords and tokens")
+    };
+    assert!(warns("0.0.0.0:8000") && warns("192.0.2.7:8000"));
+    assert!(!warns("127.0.0.1:8000"));
+    let database = TestDatabase::new();
+    let url = database.url();
+    let on = ["--database-url", url.expose_secret(), "--secret", SECRET];
+    let listen = ["--listen", "0.0.0.0:0", "--log-format", "json"];
+    let server = Served::spawn(&mut passgate(
+        folder.path(),
+        &[&listen[..], &on, &issuer].concat(),
+    ));
+    assert!(
+        server
+            .stop()
+            .contains("passwords and tokens cross the network unencrypted")
+    );
 }
 
 /// Nor a database migrated, or made, for a server that does not start.

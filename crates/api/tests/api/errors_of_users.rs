@@ -263,6 +263,13 @@ fn an_issuer_that_is_no_url_and_a_log_filter_that_is_none_are_named() {
             &["--audit-retention", "1d"],
         );
     }
+    // Nobody can ask http://0.0.0.0 for anything.
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        let said = complaint(folder.path(), &["config", "check", "--listen", address]);
+        holds_all(&said, &["--issuer", "https://", "every address"]);
+        let said = complaint(folder.path(), &["--listen", address]);
+        holds_all(&said, &["--issuer"]);
+    }
     holds_all(&with(&["--issuer", "notaurl"]), &["--issuer", "https://"]);
     holds_all(&with(&["--log", "foo=bar=baz"]), &["--log", "info"]);
     holds_all(
