@@ -277,6 +277,16 @@ pub struct ServeArgs {
     )]
     pub trusted_proxy: Vec<IpNet>,
 
+    /// A network that may ask for `/metrics`; several separated by commas, `0.0.0.0/0,::/0` for anybody
+    /// [default: this machine and private networks].
+    #[arg(
+        long,
+        env = "PASSGATE_METRICS_FROM",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    pub metrics_from: Vec<IpNet>,
+
     /// An origin whose pages may read our answers, such as `https://app.example.com`; several
     /// separated by commas.
     #[arg(

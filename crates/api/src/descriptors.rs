@@ -24,6 +24,11 @@ pub(crate) fn raise() -> u64 {
     }
 }
 
+/// How many this process may have open; none where there is no limit.
+pub(crate) fn limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
 /// How many connections each worker takes, so that the rest suffices for the database. Who comes when
 /// there are so many waits in the kernel's queue until somebody goes.
 pub(crate) fn connections_a_worker(limit: u64, workers: usize, of_database: usize) -> usize {

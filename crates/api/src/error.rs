@@ -105,6 +105,8 @@ pub enum ApiError {
     NoSigningKeys,
     /// The log belongs to the program that the server is a part of.
     LogOfOthers,
+    /// Only some networks may ask, and the request comes from none of them.
+    FromElsewhere,
     /// There is nothing at this path.
     NotFound,
     /// The path has other methods.

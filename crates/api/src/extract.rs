@@ -11,7 +11,7 @@ mod json;
 mod origin;
 mod query;
 
-pub(crate) use address::{is_of_trusted, of as address_of};
+pub(crate) use address::{is_in, is_of_trusted, is_private, of as address_of};
 pub use bearer::Bearer;
 pub(crate) use body::arrive;
 pub use client::credentials;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
@@ -24,6 +24,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use time::OffsetDateTime;
+
+use crate::descriptors;
+use crate::tls::Served;
 
 /// The media type of what [`Metrics::encode`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -58,6 +62,7 @@ pub struct Metrics {
     durations: Family<Path, Histogram>,
     grants: Family<Outcome, Counter>,
     estimates: Arc<Mutex<Option<Estimates>>>,
+    certificate: Arc<OnceLock<Arc<Served>>>,
 }
 
 impl Metrics {
@@ -80,9 +85,11 @@ impl Metrics {
             grants.clone(),
         );
         let estimates = Arc::default();
+        let certificate = Arc::default();
         registry.register_collector(Box::new(Known {
             parts,
             estimates: Arc::clone(&estimates),
+            certificate: Arc::clone(&certificate),
         }));
         Self {
             registry,
@@ -90,7 +97,13 @@ impl Metrics {
             durations,
             grants,
             estimates,
+            certificate,
         }
+    }
+
+    /// Shows this certificate from now on. The first that is given stays.
+    pub(crate) fn watch(&self, certificate: Arc<Served>) {
+        self.certificate.get_or_init(|| certificate);
     }
 
     /// Counts a request. `path` is that of the table of routes.
@@ -184,6 +197,7 @@ impl Parts {
 struct Known {
     parts: Parts,
     estimates: Arc<Mutex<Option<Estimates>>>,
+    certificate: Arc<OnceLock<Arc<Served>>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -280,6 +294,21 @@ impl Collector for Known {
                 promoted_at,
             )?;
         }
+        if let Some(certificate) = self.certificate.get() {
+            gauge(
+                "tls_certificate_refused",
+                "1 if the files of the certificate cannot be used and the one from before is served on",
+                u64::from(certificate.is_behind()),
+            )?;
+            let not_after = certificate.not_after().map(OffsetDateTime::unix_timestamp);
+            if let Some(not_after) = not_after.and_then(|time| u64::try_from(time).ok()) {
+                gauge(
+                    "tls_certificate_not_after_timestamp_seconds",
+                    "When the certificate that is served ends",
+                    not_after,
+                )?;
+            }
+        }
         let estimates = *self
             .estimates
             .lock()
@@ -305,6 +334,13 @@ impl Collector for Known {
         }
         if let Some(count) = open_files() {
             gauge("open_files", "File descriptors in use", count)?;
+        }
+        if let Some(most) = descriptors::limit() {
+            gauge(
+                "max_open_files",
+                "File descriptors that may be in use at most",
+                most,
+            )?;
         }
         Ok(())
     }

@@ -284,6 +284,7 @@ pub fn build_state(
         audit_retention: args.audit_retention,
         allowed_origins: args.allowed_origin.clone(),
         trusted_proxies: args.trusted_proxy.clone(),
+        metrics_from: args.metrics_from.clone(),
         draining: AtomicBool::new(false),
         clock,
     })
@@ -349,6 +350,9 @@ pub fn run(
     rt::spawn(keeper::keep(state.clone().into_inner()));
     rt::spawn(live::renew(state.clone().into_inner()));
     rt::spawn(tidy(state.clone().into_inner()));
+    if let Some(tls) = &tls {
+        state.metrics.watch(tls.served());
+    }
     let most = descriptors::connections_a_worker(
         descriptors::raise(),
         workers,

@@ -42,6 +42,8 @@ pub struct AppState {
     pub allowed_origins: Vec<AllowedOrigin>,
     /// Networks whose proxies are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Networks that may see what is counted; all private ones if there are none.
+    pub metrics_from: Vec<IpNet>,
     /// Sessions that were seen alive a moment ago.
     pub live: LiveSessions,
     /// What is logged.

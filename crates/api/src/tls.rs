@@ -1,6 +1,7 @@
 //! TLS for those who have no proxy before the server: a certificate and its key in two files, which are
 //! read again when they change.
 
+mod expiry;
 mod pinned;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::{rt, web};
@@ -20,6 +22,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
 use secrecy::zeroize::Zeroizing;
 use thiserror::Error;
+use time::OffsetDateTime;
 
 use crate::config::TlsArgs;
 use crate::request_log::chain;
@@ -105,7 +108,11 @@ struct Contents {
 }
 
 /// The certificate that whoever connects next is shown.
-struct Served(ArcSwap<CertifiedKey>);
+pub(crate) struct Served {
+    key: ArcSwap<CertifiedKey>,
+    /// Whether the files hold something now that cannot be served with.
+    is_behind: AtomicBool,
+}
 
 impl fmt::Debug for Served {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,9 +120,21 @@ impl fmt::Debug for Served {
     }
 }
 
+impl Served {
+    /// When the certificate ends, if it says so in a form that we read.
+    pub(crate) fn not_after(&self) -> Option<OffsetDateTime> {
+        self.key.load().cert.first().and_then(expiry::not_after)
+    }
+
+    /// Whether the files hold something now that cannot be served with, and are not followed.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::Relaxed)
+    }
+}
+
 impl ResolvesServerCert for Served {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
+        Some(self.key.load_full())
     }
 }
 
@@ -143,12 +162,20 @@ impl Tls {
             }
         };
         let seen = files.read()?;
-        let served = Arc::new(Served(ArcSwap::from_pointee(files.parse(&seen)?)));
+        let served = Arc::new(Served {
+            key: ArcSwap::from_pointee(files.parse(&seen)?),
+            is_behind: AtomicBool::new(false),
+        });
         Ok(Some(Self {
             files,
             seen: Some(seen),
             served,
         }))
+    }
+
+    /// What is served, for whoever looks after it.
+    pub(crate) fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.served)
     }
 
     /// What a listener needs: TLS 1.2 and 1.3, no certificates of clients.
@@ -184,6 +211,7 @@ impl Tls {
         let contents = match self.files.read() {
             Ok(contents) => contents,
             Err(error) => {
+                self.served.is_behind.store(true, Ordering::Relaxed);
                 if self.seen.take().is_some() {
                     tracing::warn!(error = %chain(&error), "{KEPT}");
                 }
@@ -193,9 +221,13 @@ impl Tls {
         if self.seen.as_ref() == Some(&contents) {
             return;
         }
-        match self.files.parse(&contents) {
+        let parsed = self.files.parse(&contents);
+        self.served
+            .is_behind
+            .store(parsed.is_err(), Ordering::Relaxed);
+        match parsed {
             Ok(key) => {
-                self.served.0.store(Arc::new(key));
+                self.served.key.store(Arc::new(key));
                 let file = self.files.certificate.display();
                 tracing::info!(%file, "the certificate was read anew");
             }

@@ -191,6 +191,11 @@ impl ApiError {
                 "invalid_request",
                 "The log belongs to the program that this server is a part of",
             ),
+            Self::FromElsewhere => Parts::new(
+                S::FORBIDDEN,
+                "access_denied",
+                "Only some networks may ask for this, and this is none of them (--metrics-from)",
+            ),
             Self::NotFound => Parts::new(
                 S::NOT_FOUND,
                 "invalid_request",

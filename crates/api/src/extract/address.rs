@@ -12,7 +12,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
     let headers = request.headers();
-    if headers.contains_key(FORWARDED_FOR) && !is_trusted(peer, trusted) {
+    if headers.contains_key(FORWARDED_FOR) && !is_in(peer, trusted) {
         // Anybody may send the header; a proxy of ours that nobody told us of does so always, and
         // everybody behind it has one budget for wrong passwords.
         static TOLD: Once = Once::new();
@@ -30,12 +30,26 @@ pub(crate) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
 /// Whether a proxy of ours sent the request.
 pub(crate) fn is_of_trusted(request: &HttpRequest, trusted: &[IpNet]) -> bool {
     let peer = request.peer_addr();
-    peer.is_some_and(|peer| is_trusted(peer.ip(), trusted))
+    peer.is_some_and(|peer| is_in(peer.ip(), trusted))
 }
 
-fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+/// Whether an address is in one of several networks.
+pub(crate) fn is_in(address: IpAddr, networks: &[IpNet]) -> bool {
     let address = address.to_canonical();
-    trusted.iter().any(|net| net.contains(&address))
+    networks.iter().any(|net| net.contains(&address))
+}
+
+/// Whether an address is one that no router passes on to the world: of this machine, or of a private,
+/// shared or link-local network (RFC 6890, RFC 4193).
+pub(crate) fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            let is_shared = first == 100 && second & 0b1100_0000 == 64;
+            v4.is_loopback() || v4.is_private() || v4.is_link_local() || is_shared
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }
 
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
@@ -45,7 +59,7 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         // Byte by byte: what its sender made up stands before what a proxy wrote, and may be no text.
         hops.extend(value.as_bytes().split(|byte| *byte == b','));
     }
-    while is_trusted(nearest, trusted) {
+    while is_in(nearest, trusted) {
         let Some(hop) = hops.pop() else { break };
         match parse(hop) {
             Some(address) => nearest = address,
@@ -128,6 +142,41 @@ mod tests {
         let spoofed = b"\xff\x80, 203.0.113.9";
         assert_eq!(seen("10.0.0.1", &[spoofed]), "203.0.113.9");
         assert_eq!(seen("10.0.0.1", &[b"203.0.113.9, \xff"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn private_networks_end_where_the_world_begins() {
+        let private = |address: &str| is_private(address.parse().unwrap());
+        for address in [
+            "127.9.9.9",
+            "10.255.255.255",
+            "172.31.0.1",
+            "192.168.0.1",
+            "100.127.0.1",
+        ] {
+            assert!(private(address), "{address}");
+        }
+        for address in [
+            "169.254.1.1",
+            "::1",
+            "fdff::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(private(address), "{address}");
+        }
+        for address in [
+            "11.0.0.0",
+            "172.32.0.1",
+            "192.169.0.1",
+            "100.128.0.1",
+            "100.63.0.1",
+        ] {
+            assert!(!private(address), "{address}");
+        }
+        for address in ["0.0.0.0", "::", "2001:db8::1", "::ffff:11.0.0.1", "ff02::1"] {
+            assert!(!private(address), "{address}");
+        }
     }
 
     #[test]

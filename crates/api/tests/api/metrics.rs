@@ -1,14 +1,18 @@
 //! What is counted.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::UNIX_EPOCH;
 
 use diesel::connection::SimpleConnection;
+use passgate_api::routes::PATHS;
 use serde_json::Value;
 
-use crate::app::App;
-use crate::client::{Ask, PASSWORD};
+use crate::app::{App, SECRET};
+use crate::client::{Ask, FORM, PASSWORD};
 use crate::keys::eventually;
+use crate::site::Site;
+use crate::tls::{Encrypted, renew};
 
 /// The value of a line, by all that stands before it.
 fn value(text: &str, line: &str) -> Option<f64> {
@@ -94,6 +98,34 @@ fn counted() -> App {
 }
 
 #[test]
+fn figures_are_for_the_networks_that_may_ask() {
+    const PROXY: [&str; 2] = ["--trusted-proxy", "127.0.0.0/8"];
+    let app = App::with(&PROXY);
+    let from = |app: &App, address: &str| {
+        let headers = [("X-Forwarded-For", address)];
+        app.ask("GET", "/metrics", &headers, "").status
+    };
+    for (address, status) in [
+        ("203.0.113.9", 403),
+        ("2001:db8::9", 403),
+        ("10.1.2.3", 200),
+        ("fd00::1", 200),
+        ("::ffff:192.168.1.2", 200),
+        ("::ffff:203.0.113.9", 403),
+    ] {
+        assert_eq!(from(&app, address), status, "{address}");
+    }
+    let wide = App::with(&[&PROXY[..], &["--metrics-from", "203.0.113.0/24,::1/128"]].concat());
+    assert_eq!(from(&wide, "203.0.113.9"), 200);
+    assert_eq!(from(&wide, "10.1.2.3"), 403);
+    let refused = wide.get("/metrics");
+    assert_eq!(refused.expect(403)["title"], "Forbidden");
+    // What somebody says who is not trusted counts for nothing.
+    let direct = App::with(&["--metrics-from", "203.0.113.0/24"]);
+    assert_eq!(from(&direct, "203.0.113.9"), 403);
+}
+
+#[test]
 fn users_and_sessions_are_estimated_once_the_database_counted_them() {
     let other = counted();
     let text = eventually("the estimates", || {
@@ -106,35 +138,192 @@ fn users_and_sessions_are_estimated_once_the_database_counted_them() {
 }
 
 /// The names of metrics in a text: whatever begins with our prefix.
-fn names(text: &str) -> Vec<String> {
+fn names(text: &str) -> BTreeSet<&str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut names: Vec<String> = text
-        .split(|c| !is_part(c))
+    text.split(|c| !is_part(c))
         .filter(|word| word.starts_with("passgate_") && *word != "passgate_")
-        .map(str::to_owned)
-        .collect();
-    names.sort();
-    names.dedup();
-    names
+        .collect()
+}
+
+/// The labels that a query asks for, without the job that Prometheus adds.
+fn labels(query: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    for (at, _) in query.match_indices(['{', ',']) {
+        let Some((label, rest)) = query[at + 1..].split_once('=') else {
+            continue;
+        };
+        let label = label.trim_end_matches('!');
+        let value = rest.trim_start_matches('~').strip_prefix('"');
+        let is_label = !label.is_empty() && label.chars().all(|c| c.is_ascii_lowercase());
+        if let Some((value, _)) = value.and_then(|value| value.split_once('"'))
+            && is_label
+            && label != "job"
+        {
+            found.extend(value.split('|').map(|value| (label, value)));
+        }
+    }
+    found
+}
+
+/// Whether an answer can have the label: those that come of themselves are looked up, the others are
+/// names that the interface promises.
+fn exists(text: &str, label: &str, value: &str) -> bool {
+    match label {
+        "path" => {
+            let start = value.strip_suffix(".*");
+            PATHS.iter().any(|path| match start {
+                Some(start) => path.starts_with(start),
+                None => *path == value,
+            })
+        }
+        "status" => ["5..", "503"].contains(&value),
+        _ => text.contains(&format!("{label}=\"{value}\"")),
+    }
+}
+
+/// Of a server with a certificate, after everything that a query may ask for has happened once.
+fn everything_exported() -> String {
+    let site = Site::new();
+    renew(site.folder());
+    let flags = [
+        "--secret",
+        SECRET,
+        "--guesses-per-address",
+        "1/1h",
+        "--tls-certificate",
+        "tls.crt",
+        "--tls-key",
+        "tls.key",
+    ];
+    let first = site.serve(&flags[..4]);
+    first.register("matt");
+    drop(first.stop());
+    site.database
+        .connect()
+        .batch_execute("ANALYZE users, sessions")
+        .unwrap();
+    let server = Encrypted::on(site, &flags);
+    for (username, status) in [("matt", 200), ("nobody", 401), ("nobody", 429)] {
+        let password = PASSWORD.replace(' ', "+");
+        let form = format!("grant_type=password&username={username}&password={password}");
+        assert_eq!(server.ask("POST", "/token", &[FORM], &form).status, status);
+    }
+    eventually("the estimates", || {
+        let reply = server.ask("GET", "/metrics", &[], "");
+        let text = reply.text().to_owned();
+        text.contains("passgate_users ").then_some(text)
+    })
+}
+
+fn deployed(file: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/deploy");
+    fs::read_to_string(format!("{folder}/{file}")).unwrap()
 }
 
 #[test]
 fn dashboard_and_alerts_ask_for_nothing_that_is_not_exported() {
-    let other = counted();
-    let text = eventually("the estimates", || {
-        other.post_form("/token", "grant_type=none");
-        let text = other.get("/metrics").text().to_owned();
-        (text.contains("passgate_users ") && text.contains("duration_seconds_bucket"))
-            .then_some(text)
-    });
+    let text = everything_exported();
     let exported = names(&text);
-    for file in ["grafana.json", "alerts.yaml"] {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/deploy");
-        let wanted = names(&fs::read_to_string(format!("{path}/{file}")).unwrap());
-        assert!(wanted.len() > 5, "{file}: {wanted:?}");
-        for name in wanted {
-            assert!(exported.contains(&name), "{file} asks for {name}");
+    let board: Value = serde_json::from_str(&deployed("grafana.json")).unwrap();
+    let panels = board["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    let of_board = targets.map(|target| target["expr"].as_str().unwrap().to_owned());
+    let of_alerts = rules().into_iter().map(|rule| rule.expr);
+    let (of_board, of_alerts): (Vec<_>, Vec<_>) = (of_board.collect(), of_alerts.collect());
+    assert!(of_board.len() > 15 && of_alerts.len() > 15);
+    for query in of_board.iter().chain(&of_alerts) {
+        for name in names(query) {
+            assert!(exported.contains(name), "{query}: {name}");
         }
+        for (label, value) in labels(query) {
+            assert!(exists(&text, label, value), "{query}: {label}={value}");
+        }
+        for (open, close) in [('(', ')'), ('{', '}')] {
+            let (open, close) = (query.matches(open).count(), query.matches(close).count());
+            assert_eq!(open, close, "{query}");
+        }
+    }
+    // Whatever tells that something is wrong has somebody who looks at it.
+    let watched: BTreeSet<&str> = of_alerts.iter().flat_map(|query| names(query)).collect();
+    for name in [
+        "passgate_guess_store_failures_total",
+        "passgate_guesses_refused_total",
+        "passgate_http_request_duration_seconds_bucket",
+        "passgate_password_backend_refused",
+        "passgate_password_jobs_dropped_total",
+        "passgate_signing_ready",
+        "passgate_tls_certificate_not_after_timestamp_seconds",
+        "passgate_tls_certificate_refused",
+    ] {
+        assert!(watched.contains(name), "{name}");
+    }
+}
+
+/// A rule, as far as tests look at it.
+#[derive(Default)]
+struct Rule {
+    name: String,
+    expr: String,
+    severity: String,
+    summary: String,
+}
+
+/// The rules of alerts.yaml, which keeps to a few forms of YAML: `scripts/lint-deploy.sh` has the whole of
+/// it read by promtool.
+fn rules() -> Vec<Rule> {
+    let text = deployed("alerts.yaml");
+    let mut rules: Vec<Rule> = Vec::new();
+    let mut folded = false;
+    for line in text.lines() {
+        let (indent, entry) = (line.len() - line.trim_start().len(), line.trim_start());
+        if let Some(name) = entry.strip_prefix("- alert: ") {
+            rules.push(Rule {
+                name: name.to_owned(),
+                ..Rule::default()
+            });
+            continue;
+        }
+        let Some(rule) = rules.last_mut() else {
+            continue;
+        };
+        folded &= indent > 8;
+        if folded {
+            rule.expr.extend([entry, " "]);
+            continue;
+        }
+        match entry.split_once(": ") {
+            Some(("expr", ">-")) => folded = true,
+            Some(("expr", expr)) => expr.clone_into(&mut rule.expr),
+            Some(("labels", labels)) => {
+                let severity = labels.strip_prefix("{ severity: ");
+                let severity = severity.and_then(|severity| severity.strip_suffix(" }"));
+                severity.unwrap().clone_into(&mut rule.severity);
+            }
+            Some(("summary", summary)) => summary.clone_into(&mut rule.summary),
+            Some(("for" | "description", _)) => {}
+            _ => assert_eq!(entry, "annotations:", "{}", rule.name),
+        }
+    }
+    rules
+}
+
+#[test]
+fn every_alert_has_a_name_of_its_own_and_says_what_is_wrong_and_how_bad_it_is() {
+    let rules = rules();
+    let names: BTreeSet<&str> = rules.iter().map(|rule| &*rule.name).collect();
+    assert_eq!(names.len(), rules.len());
+    for Rule {
+        name,
+        expr,
+        severity,
+        summary,
+    } in &rules
+    {
+        assert!(name.starts_with("Passgate"), "{name}");
+        assert!(!expr.is_empty() && !summary.is_empty(), "{name}");
+        assert!(["page", "ticket"].contains(&&**severity), "{name}");
+        // In YAML this would begin a comment, or another mapping.
+        assert!(!summary.contains(" #") && !summary.contains(": "), "{name}");
     }
 }
 

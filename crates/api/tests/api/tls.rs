@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd, generate_simple_self_signed};
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
@@ -19,7 +20,7 @@ use crate::program::{Served, folder, run, run_well};
 use crate::site::Site;
 
 /// A server with a certificate in files.
-struct Encrypted {
+pub(crate) struct Encrypted {
     site: Site,
     served: Served,
     certificate: CertificateDer<'static>,
@@ -28,8 +29,15 @@ struct Encrypted {
 impl Encrypted {
     fn start() -> Self {
         let site = Site::new();
-        let certificate = renew(site.folder());
-        let served = site.serve(&[&["--secret", SECRET], &FLAGS[..]].concat());
+        renew(site.folder());
+        Self::on(site, &[&["--secret", SECRET], &FLAGS[..]].concat())
+    }
+
+    /// With the certificate that is in the files already.
+    pub(crate) fn on(site: Site, flags: &[&str]) -> Self {
+        let pem = site.folder().join("tls.crt");
+        let certificate = CertificateDer::from_pem_file(pem).unwrap();
+        let served = site.serve(flags);
         Self {
             site,
             served,
@@ -57,9 +65,19 @@ impl Encrypted {
     }
 
     fn get(&self, path: &str) -> Reply {
+        self.ask("GET", path, &[], "")
+    }
+
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
         let address = self.served.address();
         let mut stream = self.connect(&self.certificate).unwrap();
-        let request = compose(address, "GET", path, &[], "");
+        let request = compose(address, method, path, headers, body);
         stream.write_all(&request).unwrap();
         let mut answer = Vec::new();
         // The server may leave without saying so in TLS, too.
@@ -71,7 +89,7 @@ impl Encrypted {
 const FLAGS: [&str; 4] = ["--tls-certificate", "tls.crt", "--tls-key", "tls.key"];
 
 /// Puts another certificate and its key into the files.
-fn renew(folder: &Path) -> CertificateDer<'static> {
+pub(crate) fn renew(folder: &Path) -> CertificateDer<'static> {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(folder.join("tls.key"), signing_key.serialize_pem()).unwrap();
@@ -148,6 +166,63 @@ fn a_renewed_certificate_is_shown_to_whoever_comes_next() {
     let key = fs::read_to_string(folder.join("tls.key")).unwrap();
     let log = server.served.stop();
     assert!(!log.contains(key.lines().nth(1).unwrap()), "{log}");
+}
+
+/// What `/metrics` says of the certificate.
+fn gauge(stream: &mut (impl Read + Write), address: SocketAddr, name: &str) -> f64 {
+    stream
+        .write_all(&compose(address, "GET", "/metrics", &[], ""))
+        .unwrap();
+    let mut answer = Vec::new();
+    drop(stream.read_to_end(&mut answer));
+    let reply = Reply::parse(&answer);
+    let value = reply
+        .text()
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value
+        .unwrap_or_else(|| panic!("{name}: {}", reply.text()))
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn the_end_of_the_certificate_and_files_that_cannot_be_used_are_seen_from_outside() {
+    const END: &str = "passgate_tls_certificate_not_after_timestamp_seconds";
+    const REFUSED: &str = "passgate_tls_certificate_refused";
+    let server = Encrypted::start();
+    let (folder, address) = (server.site.folder(), server.served.address());
+    let of_old = |name| {
+        gauge(
+            &mut server.connect(&server.certificate).unwrap(),
+            address,
+            name,
+        )
+    };
+    // What rcgen gives a certificate unless told otherwise: the year 4096.
+    assert!(of_old(END) > 60e9, "{}", of_old(END));
+    assert!(of_old(REFUSED) < 0.5);
+    fs::remove_file(folder.join("tls.key")).unwrap();
+    server
+        .served
+        .wait_for("the certificate from before is served on");
+    assert!(of_old(REFUSED) > 0.5);
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.not_after = date_time_ymd(2100, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    fs::write(folder.join("tls.key"), key.serialize_pem()).unwrap();
+    fs::write(folder.join("tls.crt"), certificate.pem()).unwrap();
+    server.served.wait_for("the certificate was read anew");
+    let of_new = |name| {
+        gauge(
+            &mut server.connect(certificate.der()).unwrap(),
+            address,
+            name,
+        )
+    };
+    assert!((of_new(END) - 4_102_444_800.0).abs() < 1.0);
+    assert!(of_new(REFUSED) < 0.5);
 }
 
 #[test]
