@@ -24,11 +24,23 @@ pub struct Email {
 pub struct InvalidEmail;
 
 impl Email {
-    /// Checks the form that HTML's `<input type=email>` accepts.
+    /// Checks the form that HTML's `<input type=email>` sends, which is ASCII: a domain of other letters is in
+    /// its `xn--` form. In other forms one mailbox would be several addresses (UTS #46 maps many).
     ///
     /// # Errors
     /// [`InvalidEmail`] if the text is not of that form or is too long.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
+        if !text.is_ascii() {
+            return Err(InvalidEmail);
+        }
+        Self::stored(text)
+    }
+
+    /// Takes an address that was taken before, perhaps when other letters were.
+    ///
+    /// # Errors
+    /// [`InvalidEmail`] if the text was never one.
+    pub fn stored(text: &str) -> Result<Self, InvalidEmail> {
         if text.len() > MAX_BYTES || !text.validate_email() {
             return Err(InvalidEmail);
         }
@@ -89,9 +101,14 @@ mod tests {
             "@example.com",
             "a b@example.com",
             "a@b\0.com",
+            "matt@\u{ff45}xample.com",
+            "matt@exam\u{ad}ple.com",
+            "matt@example\u{3002}com",
+            "\u{17f}@example.com",
         ] {
             assert_eq!(Email::parse(bad), Err(InvalidEmail), "{bad:?}");
         }
+        assert!(Email::stored("matt@b\u{fc}cher.example").is_ok());
         let long = format!("{}@example.com", "a".repeat(250));
         assert_eq!(Email::parse(&long), Err(InvalidEmail));
     }

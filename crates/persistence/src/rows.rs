@@ -37,7 +37,7 @@ impl UserRow {
         let corrupt = |column| move |cause: Cause| corrupt("users", column, &row, cause);
         let roles: Result<BTreeSet<Role>, _> =
             self.roles.iter().map(|role| Role::parse(role)).collect();
-        let email = self.email.as_deref().map(Email::parse).transpose();
+        let email = self.email.as_deref().map(Email::stored).transpose();
         Ok(User {
             id: UserId::try_new(row).map_err(|cause| corrupt("id")(cause.into()))?,
             username: Username::parse(&self.username)

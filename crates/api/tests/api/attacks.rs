@@ -3,6 +3,7 @@
 
 mod canaries;
 mod lines;
+mod normalisation;
 mod paths;
 mod pollution;
 mod races;

@@ -1,12 +1,16 @@
 //! What somebody sends is a part of a line of the log at most, and never a line of its own.
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::app::SECRET;
 use crate::client::{Ask, FORM, JSON, compose, try_send};
-use crate::program::Served;
+use crate::program::{Served, passgate};
 use crate::site::Site;
+use crate::tools;
 
 /// A line as ours are, after everything that may end a line or tell a terminal something.
 const FORGED: [&str; 6] = [
@@ -64,6 +68,54 @@ fn send_everywhere(served: &Served, forged: &str) {
     served.ask("POST", "/users", &[JSON], forged);
 }
 
+/// Whoever reads lines made for people looks at their beginning, and at nothing that a terminal obeys.
+#[test]
+fn nobody_forges_a_line_that_is_made_for_people() {
+    let site = Site::new();
+    let url = site.database.url();
+    let served = Served::spawn(&mut passgate(
+        site.folder(),
+        &[
+            "--listen",
+            "127.0.0.1:0",
+            "--log-format",
+            "pretty",
+            "--log",
+            "debug",
+            "--argon2",
+            "m=64,t=1,p=1",
+            "--secret",
+            SECRET,
+            "--trusted-proxy",
+            "127.0.0.1/32",
+            "--database-url",
+            url.expose_secret(),
+        ],
+    ));
+    for forged in FORGED {
+        send_everywhere(&served, forged);
+    }
+    served.get("/version");
+    let log = served.stop();
+    assert!(log.contains("answered"));
+    let mut count = 0;
+    for line in log.lines() {
+        count += 1;
+        // Each is begun by us, with the time.
+        let (time, rest) = line.trim_start().split_once(' ').unwrap_or((line, ""));
+        assert!(
+            OffsetDateTime::parse(time, &Rfc3339).is_ok(),
+            "no line of ours: {line:?}"
+        );
+        assert!(!rest.trim_start().starts_with("forged"), "{line}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+        assert!(!line.contains(['\u{2028}', '\u{2029}']), "{line:?}");
+    }
+    tools::tell(&format!(
+        "forged lines for people: {count} lines, each of ours"
+    ));
+}
+
 #[test]
 fn nobody_forges_a_line_of_the_log() {
     let site = Site::new();
@@ -91,4 +143,8 @@ fn nobody_forges_a_line_of_the_log() {
         assert_ne!(parsed["message"], "forged", "{line}");
         assert!(!line.chars().any(char::is_control), "{line:?}");
     }
+    tools::tell(&format!(
+        "forged lines: {} lines, each of ours",
+        log.lines().count()
+    ));
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::client::{Ask, PASSWORD};
+use crate::tools;
 
 const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -46,6 +47,10 @@ fn an_access_token_with_any_character_changed_is_nobodys() {
         assert_ne!(token, access);
         assert_eq!(app.get_as(&token, "/users/me").status, 401, "{at}: {token}");
     }
+    tools::tell(&format!(
+        "forged access tokens: {} sent, none taken",
+        access.len()
+    ));
     assert_eq!(app.get_as(&access, "/users/me").status, 200);
 }
 
@@ -62,6 +67,10 @@ fn a_refresh_token_with_any_character_changed_is_refused_and_spoils_nothing() {
         let answer = ask(&token).expect(400);
         assert_eq!(answer["error"], "invalid_grant", "{at}: {token}");
     }
+    tools::tell(&format!(
+        "forged refresh tokens: {} sent, none taken",
+        refresh.len()
+    ));
     ask(&refresh).expect(200);
 }
 
