@@ -77,8 +77,13 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // A name that is no Unicode is none of ours.
-    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let outcome = variables::check(&Cli::command(), names);
+    let variables = env::vars_os().filter_map(|(name, value)| {
+        Some((
+            name.into_string().ok()?,
+            value.to_string_lossy().into_owned(),
+        ))
+    });
+    let outcome = variables::check(&Cli::command(), variables);
     match outcome.and_then(|()| start(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

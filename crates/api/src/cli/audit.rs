@@ -5,6 +5,7 @@ use passgate_domain::audit::{Action, Event, EventFilter};
 use passgate_domain::ports::{AuditStore, UserStore};
 use passgate_domain::{Clock, SystemClock, UserId, Username};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{output, with_database};
@@ -51,7 +52,7 @@ pub(super) fn run(args: &AuditArgs) -> Result<(), Failure> {
             user: user.transpose()?,
             actor: args.actor.clone(),
             action: args.action,
-            since: args.since.map(|since| SystemClock.now() - since),
+            since: args.since.and_then(ago),
             until: None,
             limit: args.limit,
         };
@@ -79,6 +80,11 @@ pub(super) fn run(args: &AuditArgs) -> Result<(), Failure> {
         ))?;
     }
     Ok(())
+}
+
+/// When that was; none before every date, and every event.
+fn ago(life: Duration) -> Option<OffsetDateTime> {
+    SystemClock.now().checked_sub(life.try_into().ok()?)
 }
 
 fn find(database: &Database, user: &str) -> Result<UserId, Failure> {

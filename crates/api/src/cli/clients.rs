@@ -147,19 +147,20 @@ fn add(args: AddArgs) -> Result<(), Failure> {
         grants: grants.into_iter().collect(),
         scope,
     };
-    let (client, secret) = with_database(&database, |database| {
-        Ok(flows::register_client(database.store(), command, &act())?)
-    })?;
-    if json {
-        let mut made = to_json(&client)?;
-        made["secret"] = secret.expose().into();
-        return output::line(&serde_json::to_string_pretty(&made)?);
-    }
-    output::line(&format!(
-        "Registered client {}. Its secret, shown this once:",
-        client.id
-    ))?;
-    output::line(secret.expose())
+    with_database(&database, |database| {
+        let (client, secret) = flows::register_client(database.store(), command, &act())?;
+        // Here, since it is shown this once, and closing the database may fail.
+        if json {
+            let mut made = to_json(&client)?;
+            made["secret"] = secret.expose().into();
+            return output::line(&serde_json::to_string_pretty(&made)?);
+        }
+        output::line(&format!(
+            "Registered client {}. Its secret, shown this once:",
+            client.id
+        ))?;
+        output::line(secret.expose())
+    })
 }
 
 fn list(args: &ListArgs) -> Result<(), Failure> {
@@ -248,28 +249,24 @@ fn remove(args: &IdArgs) -> Result<(), Failure> {
 }
 
 fn add_secret(args: &ShowArgs) -> Result<(), Failure> {
-    let (kept, secret) = with_database(&args.database, |database| {
-        Ok(flows::add_client_secret(
-            database.store(),
-            &args.id,
-            &act(),
-        )?)
-    })?;
-    if args.json {
-        let made = json!({
-            "id": args.id.as_str(),
-            "slot": kept.slot.number(),
-            "hint": kept.hint.as_str(),
-            "created_at": kept.created_at.format(&Rfc3339)?,
-            "secret": secret.expose(),
-        });
-        return output::line(&serde_json::to_string_pretty(&made)?);
-    }
-    output::line(&format!(
-        "Client {} has one more secret, in slot {}, shown this once:",
-        args.id, kept.slot
-    ))?;
-    output::line(secret.expose())
+    with_database(&args.database, |database| {
+        let (kept, secret) = flows::add_client_secret(database.store(), &args.id, &act())?;
+        if args.json {
+            let made = json!({
+                "id": args.id.as_str(),
+                "slot": kept.slot.number(),
+                "hint": kept.hint.as_str(),
+                "created_at": kept.created_at.format(&Rfc3339)?,
+                "secret": secret.expose(),
+            });
+            return output::line(&serde_json::to_string_pretty(&made)?);
+        }
+        output::line(&format!(
+            "Client {} has one more secret, in slot {}, shown this once:",
+            args.id, kept.slot
+        ))?;
+        output::line(secret.expose())
+    })
 }
 
 fn remove_secret(args: &RemoveSecretArgs) -> Result<(), Failure> {

@@ -213,7 +213,10 @@ fn replace(
     algorithm: Algorithm,
 ) -> Result<String, Failure> {
     let before = database.store().signing_keys()?;
-    let is_ours = |key: &StoredSigningKey| sealing.named(&key.sealing_key_id).is_some();
+    // Of a retired key nothing is left that a secret opens.
+    let is_ours = |key: &StoredSigningKey| {
+        key.sealed_private_key.is_empty() || sealing.named(&key.sealing_key_id).is_some()
+    };
     let consequence = if before.iter().all(is_ours) {
         "Sessions go on, clients refresh. Replicas follow within ten seconds"
     } else {

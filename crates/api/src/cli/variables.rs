@@ -7,27 +7,47 @@ use crate::failure::Failure;
 /// What our variables begin with.
 const PREFIX: &str = "PASSGATE_";
 
-/// Variables of ours that are no settings: those of the test suite, and what Kubernetes sets in
-/// every container beside a service of the name "passgate".
-const NOT_SETTINGS: [&str; 4] = [
-    "PASSGATE_TEST_",
-    "PASSGATE_SERVICE_HOST",
-    "PASSGATE_SERVICE_PORT",
-    "PASSGATE_PORT",
-];
+/// What those of the test suite begin with, which are no settings.
+const OF_TESTS: &str = "PASSGATE_TEST_";
+
+/// Whether Kubernetes sets this in every container beside a service of the name "passgate", or Docker beside a
+/// container of the name: `PASSGATE_PORT=9000`, which looks like theirs, was meant for us.
+fn is_of_a_service(name: &str, value: &str) -> bool {
+    let is_url = ["tcp://", "udp://", "sctp://"]
+        .iter()
+        .any(|scheme| value.starts_with(scheme));
+    let Some(of_service) = name.strip_prefix("PASSGATE_SERVICE_") else {
+        let Some(rest) = name.strip_prefix("PASSGATE_PORT") else {
+            return false;
+        };
+        // PASSGATE_PORT_8000_TCP, and then _PROTO, _PORT or _ADDR.
+        let port = rest
+            .strip_prefix('_')
+            .and_then(|rest| rest.split('_').next());
+        return match port {
+            None => rest.is_empty() && is_url,
+            Some(port) => port.parse::<u16>().is_ok(),
+        };
+    };
+    // PASSGATE_SERVICE_PORT_HTTP where the port has a name.
+    of_service == "HOST" || of_service == "PORT" || of_service.starts_with("PORT_")
+}
 
 /// Refuses a variable that looks like a setting and is none: a misspelt one would be left out
 /// without a word.
 ///
 /// # Errors
 /// A [`Failure`] that names all of them, and what each may have been meant to be.
-pub(super) fn check(command: &Command, names: impl Iterator<Item = String>) -> Result<(), Failure> {
+pub(super) fn check(
+    command: &Command,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<(), Failure> {
     let mut known = BTreeSet::new();
     collect(command, &mut known);
-    let unknown: Vec<String> = names
-        .filter(|name| name.starts_with(PREFIX) && !known.contains(name))
-        .filter(|name| !NOT_SETTINGS.iter().any(|other| name.starts_with(other)))
-        .map(|name| match nearest(&name, &known) {
+    let unknown: Vec<String> = variables
+        .filter(|(name, _)| name.starts_with(PREFIX) && !known.contains(name))
+        .filter(|(name, value)| !name.starts_with(OF_TESTS) && !is_of_a_service(name, value))
+        .map(|(name, _)| match nearest(&name, &known) {
             Some(near) => format!("{name} is no setting: did you mean {near}?"),
             None => format!("{name} is no setting: `passgate --help` shows them all"),
         })
@@ -64,9 +84,12 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    fn said(name: &str) -> Option<String> {
-        let names = [name.to_owned(), "HOME".to_owned()].into_iter();
-        let refused = check(&super::super::Cli::command(), names).err();
+    fn said(variable: &str) -> Option<String> {
+        let variables = [variable, "HOME=/root"].map(|variable| {
+            let (name, value) = variable.split_once('=').unwrap_or((variable, "x"));
+            (name.to_owned(), value.to_owned())
+        });
+        let refused = check(&super::super::Cli::command(), variables.into_iter()).err();
         refused.map(|failure| failure.to_string())
     }
 
@@ -87,12 +110,30 @@ mod tests {
         for name in [
             "PASSGATE_ISSUER",
             "PASSGATE_SECRET",
-            "PASSGATE_SERVICE_HOST",
-            "PASSGATE_PORT_8000_TCP",
+            "PASSGATE_SERVICE_HOST=10.0.0.1",
+            "PASSGATE_SERVICE_PORT=8000",
+            "PASSGATE_SERVICE_PORT_HTTP=8000",
+            "PASSGATE_PORT=tcp://10.0.0.1:8000",
+            "PASSGATE_PORT_8000_TCP=tcp://10.0.0.1:8000",
+            "PASSGATE_PORT_8000_TCP_ADDR=10.0.0.1",
             "PASSGATE_TEST_NO_SKIPS",
             "PASSGATEWAY",
         ] {
             assert_eq!(said(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_meant_for_us_is_not_taken_for_that_of_a_service() {
+        for name in [
+            "PASSGATE_PORT=9000",
+            "PASSGATE_PORT=",
+            "PASSGATE_PORTS=9000",
+            "PASSGATE_PORT_NUMBER=9000",
+            "PASSGATE_SERVICE_PORTAL=x",
+            "PASSGATE_SERVICES=x",
+        ] {
+            assert!(said(name).is_some(), "{name}");
         }
     }
 }

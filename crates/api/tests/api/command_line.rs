@@ -196,6 +196,16 @@ fn an_operator_sees_who_is_where_ends_it_and_finds_it_in_the_log() {
         .map(|user| user["username"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["mary", "matt"]);
+    let all = command(&["users", "list", "--json"]);
+    let parsed: Value = serde_json::from_str(&all).unwrap();
+    assert_eq!(parsed.as_array().unwrap().len(), 3);
+    // Written user by user, and as if it were at once.
+    assert_eq!(
+        all,
+        format!("{}\n", serde_json::to_string_pretty(&parsed).unwrap())
+    );
+    let nobody = command(&["users", "list", "--username", "zoe", "--json"]);
+    assert_eq!(nobody, "[]\n");
 
     let token = server.token("matt");
     let sessions = json(&["users", "sessions", "matt"]);
@@ -236,6 +246,9 @@ fn an_operator_sees_who_is_where_ends_it_and_finds_it_in_the_log() {
             "anonymous user_created",
         ]
     );
+    // Longer than there is a calendar.
+    let ever = json(&["audit", "--user", "1", "--since", "20000y"]);
+    assert_eq!(ever.as_array().unwrap().len(), log.len());
     let of_action = command(&["audit", "--action", "log_in_refused"]);
     assert!(of_action.contains("unknown user"), "{of_action}");
     let wrong = run(folder.path(), &["audit", "--action", "nonsense"]);

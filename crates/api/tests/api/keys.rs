@@ -5,6 +5,7 @@ mod secrets;
 
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 
 use crate::app::SECRET;
@@ -112,6 +113,28 @@ fn a_key_that_leaked_is_replaced_at_once_and_sessions_go_on() {
     assert!(
         log.contains("key_removed")
             && log.contains(&kid_of(held["access_token"].as_str().unwrap()))
+    );
+}
+
+/// Of a retired key the public half alone is kept, whatever secret it was encrypted with once.
+#[test]
+fn a_retired_key_of_a_secret_that_was_exchanged_logs_nobody_out() {
+    let site = Site::new();
+    site.serve(&SERVE).stop();
+    site.database
+        .connect()
+        .batch_execute(
+            "INSERT INTO signing_keys (kid, algorithm, public_jwk, sealed_private_key,
+                                       sealing_key_id, state, created_at, promoted_at, retired_at)
+             SELECT 'of before', algorithm, public_jwk, '', 'exchanged', 'retired', created_at,
+                    promoted_at, now()
+             FROM signing_keys",
+        )
+        .unwrap();
+    let told = site.run_well(&["keys", "rotate", "--now", "--secret", SECRET]);
+    assert!(
+        told.contains("Sessions go on") && told.contains("2 others"),
+        "{told}"
     );
 }
 

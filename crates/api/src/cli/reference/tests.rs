@@ -122,3 +122,22 @@ fn a_folder_that_there_is_not_is_named() {
     let said = refused.unwrap_err().to_string();
     assert!(said.contains(&*folder.to_string_lossy()), "{said}");
 }
+
+#[test]
+fn every_shell_completes_every_command() {
+    let command = Cli::command();
+    let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+    assert!(names.len() > 8, "{names:?}");
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "passgate", &mut script);
+        let script = String::from_utf8(script).unwrap();
+        for name in &names {
+            assert!(script.contains(name), "{shell} has no {name}");
+        }
+        assert!(
+            script.contains("rotate") && script.contains("database-url"),
+            "{shell}"
+        );
+    }
+}

@@ -64,38 +64,47 @@ impl ListArgs {
 }
 
 pub(super) fn list(args: &ListArgs) -> Result<(), Failure> {
-    let users = with_database(&args.database, |database| all(database, args))?;
-    if args.json {
-        let users: Result<Vec<Value>, Failure> = users.iter().map(to_json).collect();
-        return output::line(&serde_json::to_string_pretty(&users?)?);
-    }
-    output::line(&format!(
-        "{:>8}  {:<24}  {:<32}  {:<8}  ROLES",
-        "NUMBER", "USERNAME", "EMAIL", "STATUS"
-    ))?;
-    for user in &users {
+    with_database(&args.database, |database| {
+        if args.json {
+            let mut array = output::Array::begin();
+            each(database, args, |user| array.item(&to_json(user)?))?;
+            return array.end();
+        }
         output::line(&format!(
-            "{:>8}  {:<24}  {:<32}  {:<8}  {}",
-            user.id,
-            output::plain(user.username.as_str()),
-            output::plain(user.email.as_ref().map_or("-", Email::as_str)),
-            status(user),
-            roles(user).join(" "),
+            "{:>8}  {:<24}  {:<32}  {:<8}  ROLES",
+            "NUMBER", "USERNAME", "EMAIL", "STATUS"
         ))?;
-    }
-    Ok(())
+        each(database, args, |user| {
+            output::line(&format!(
+                "{:>8}  {:<24}  {:<32}  {:<8}  {}",
+                user.id,
+                output::plain(user.username.as_str()),
+                output::plain(user.email.as_ref().map_or("-", Email::as_str)),
+                status(user),
+                roles(user).join(" "),
+            ))
+        })
+    })
 }
 
-fn all(database: &Database, args: &ListArgs) -> Result<Vec<User>, Failure> {
-    let mut users: Vec<User> = Vec::new();
+/// A page at a time: there may be more users than memory.
+fn each(
+    database: &Database,
+    args: &ListArgs,
+    mut show: impl FnMut(&User) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut last = None;
     loop {
         let page = database
             .store()
-            .list_users(&args.query(users.last())?, PAGE)?;
-        if page.is_empty() {
-            return Ok(users);
+            .list_users(&args.query(last.as_ref())?, PAGE)?;
+        for user in &page {
+            show(user)?;
         }
-        users.extend(page);
+        match page.into_iter().next_back() {
+            Some(user) => last = Some(user),
+            None => return Ok(()),
+        }
     }
 }
 
