@@ -38,6 +38,21 @@ fn the_second_run_keeps_the_users_of_the_first() {
 }
 
 #[test]
+fn a_first_start_makes_nobody() {
+    let folder = folder();
+    let first = Served::start(folder.path(), &[]);
+    assert_eq!(
+        run_well(folder.path(), &["users", "list", "--json"]),
+        "[]\n"
+    );
+    assert_eq!(
+        run_well(folder.path(), &["clients", "list", "--json"]),
+        "[]\n"
+    );
+    first.stop();
+}
+
+#[test]
 fn killed_in_the_middle_of_traffic_it_forgets_nobody_who_was_told() {
     let folder = folder();
     let acknowledged = Mutex::new(Vec::new());

@@ -55,6 +55,10 @@ fn keys_of_another_algorithm_still_verify() {
     let new = open(Algorithm::EdDsa);
     assert_ne!(signs(&old), signs(&new));
     assert!(new.ring().jwks().body().contains(&signs(&old)));
+    for signer in [&old, &new] {
+        let token = shop.sign(signer).unwrap();
+        assert!(shop.verifies(new.ring().clone(), &token));
+    }
 }
 
 #[test]

@@ -2,8 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use passgate_api::routes::PATHS;
+use serde_json::json;
+
+use crate::admin::root;
 use crate::app::App;
-use crate::client::{Ask, FORM, JSON, Reply, compose, send};
+use crate::client::{Ask, FORM, JSON, PASSWORD, Reply, compose, send};
 
 const LOG_IN: &str = "grant_type=password&username=matt&password=correct+horse+battery";
 
@@ -107,6 +113,100 @@ fn what_is_to_cost_much_is_refused_at_once_and_makes_nothing() {
         assert!(begun.elapsed() < Duration::from_secs(2), "{what}");
     }
     assert_eq!(app.register("first")["id"], 1);
+}
+
+/// PostgreSQL takes no NUL and no other encoding in a text: it would answer with an error of its own.
+#[test]
+fn what_is_no_text_is_refused_before_the_database_is_asked() {
+    let app = App::spawn();
+    let token = root(&app);
+    let cursor = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    for query in [
+        "users?email=%00".to_owned(),
+        "users?username=%00".to_owned(),
+        "users?email=%ff".to_owned(),
+        format!("users?email=a&after={}", cursor("e\0")),
+        format!("users?username=a&after={}", cursor("ua\0")),
+        format!("clients?after={}", cursor("c\0")),
+        "audit?actor=%00".to_owned(),
+        "audit?actor=%C3%28".to_owned(),
+        "audit?action=%00".to_owned(),
+        "audit?%00=a".to_owned(),
+    ] {
+        let answer = app.get_as(&token, &format!("/admin/{query}"));
+        assert_eq!(answer.status, 400, "{query}: {}", answer.text());
+    }
+    for path in [
+        "users/%00",
+        "users/1%00/sessions",
+        "clients/a%00",
+        "clients/%ff",
+    ] {
+        let answer = app.get_as(&token, &format!("/admin/{path}"));
+        assert!(
+            matches!(answer.status, 400 | 404),
+            "{path}: {}",
+            answer.status
+        );
+    }
+    let answer = app.get_as(&token, "/verify?scope=%00");
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    let bearer = format!("Bearer {token}");
+    let headers = [JSON, ("Authorization", &bearer)];
+    for (method, path, body) in [
+        (
+            "POST",
+            "/users",
+            json!({"username": "eve~", "password": PASSWORD}),
+        ),
+        (
+            "POST",
+            "/users",
+            json!({"username": "eve", "password": "correct horse battery ~"}),
+        ),
+        ("PATCH", "/users/me", json!({"display_name": "~"})),
+        ("PATCH", "/users/me", json!({"email": "a~@example.com"})),
+        (
+            "POST",
+            "/admin/clients",
+            json!({"id": "billing", "name": "~"}),
+        ),
+        ("PUT", "/admin/log", json!({"filter": "~"})),
+    ] {
+        let as_text = compose(app.address(), method, path, &headers, &body.to_string());
+        let as_bytes = as_text.iter().map(|b| if *b == b'~' { 0xff } else { *b });
+        let answer = raw(&app, &as_bytes.collect::<Vec<u8>>());
+        assert_eq!(answer.status, 400, "{method} {path}: {}", answer.text());
+        let nul = body.to_string().replace('~', "\\u0000");
+        let answer = app.ask(method, path, &headers, &nul);
+        assert!(
+            matches!(answer.status, 400 | 422),
+            "{nul}: {}",
+            answer.status
+        );
+    }
+}
+
+/// Who is told to go elsewhere with a 307 or 308 takes what they sent along.
+#[test]
+fn no_form_is_sent_on_to_another_place() {
+    let app = App::spawn();
+    app.register("matt");
+    for path in PATHS
+        .iter()
+        .copied()
+        .chain(["/docs", "/docs/", "/nowhere", "/token/", "//token"])
+    {
+        for (kind, body) in [(FORM, LOG_IN), (JSON, "{}")] {
+            let answer = app.ask("POST", path, &[kind], body);
+            assert!(
+                !(300..400).contains(&answer.status),
+                "{path}: {}",
+                answer.status
+            );
+            assert_eq!(answer.header("location"), None, "{path}");
+        }
+    }
 }
 
 fn raw(app: &App, request: &[u8]) -> Reply {
