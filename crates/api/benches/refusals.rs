@@ -103,6 +103,15 @@ fn main() -> ExitCode {
         println!("{one} against {other}: Mann-Whitney U, p = {p:.3} (at least {LEAST})");
         is_even &= p > LEAST;
     }
+    let outcome = if is_even {
+        "the same times"
+    } else {
+        "TOLD APART by their times"
+    };
+    println!(
+        "refusals: {} kinds, {SAMPLES} of each: {outcome}",
+        KINDS.len()
+    );
     if is_even {
         ExitCode::SUCCESS
     } else {

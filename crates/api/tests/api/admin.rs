@@ -16,7 +16,7 @@ pub(crate) fn root(app: &App) -> String {
     token(app, "root", "admin+profile")
 }
 
-fn token(app: &App, username: &str, scope: &str) -> String {
+pub(crate) fn token(app: &App, username: &str, scope: &str) -> String {
     let password = PASSWORD.replace(' ', "+");
     let form = format!("username={username}&password={password}&scope={scope}");
     let granted = app.post_form("/token", &form).expect(200);

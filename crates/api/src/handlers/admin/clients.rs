@@ -103,7 +103,7 @@ pub async fn create(
     tag = "administration",
     summary = "Show a client",
     security(("password" = ["admin"])),
-    params(("id" = String, Path, description = "The client")),
+    params(("id" = String, Path, description = "The client", example = "billing")),
     responses(
         (status = 200, description = "The client", body = ClientBody),
         Guarded,
@@ -134,7 +134,7 @@ pub async fn show(
     tag = "administration",
     summary = "Change a client, what it may, or whether it may be used",
     security(("password" = ["admin"])),
-    params(("id" = String, Path, description = "The client")),
+    params(("id" = String, Path, description = "The client", example = "billing")),
     request_body = ClientChangeBody,
     responses(
         (status = 200, description = "The client as it is now", body = ClientBody),
@@ -171,7 +171,7 @@ pub async fn change(
     tag = "administration",
     summary = "Delete a client; tokens and sessions of it are good for nothing then",
     security(("password" = ["admin"])),
-    params(("id" = String, Path, description = "The client")),
+    params(("id" = String, Path, description = "The client", example = "billing")),
     responses(
         (status = 204, description = "Deleted"),
         Guarded,
@@ -207,7 +207,7 @@ pub async fn delete(
     tag = "administration",
     summary = "Give a client one more secret, shown this once",
     security(("password" = ["admin"])),
-    params(("id" = String, Path, description = "The client")),
+    params(("id" = String, Path, description = "The client", example = "billing")),
     responses(
         (status = 201, description = "Made; the client's other secret is good as before", body = MadeSecretBody),
         (status = 409, description = "The client has two", body = Problem, content_type = "application/problem+json"),
@@ -243,8 +243,8 @@ pub async fn add_secret(
     summary = "Take a secret from a client",
     security(("password" = ["admin"])),
     params(
-        ("id" = String, Path, description = "The client"),
-        ("slot" = u8, Path, description = "Where the secret is: 1 or 2"),
+        ("id" = String, Path, description = "The client", example = "billing"),
+        ("slot" = u8, Path, description = "Where the secret is: 1 or 2", example = 1),
     ),
     responses(
         (status = 204, description = "Gone; without the other one the client proves nothing"),

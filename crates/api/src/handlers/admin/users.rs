@@ -113,7 +113,7 @@ pub async fn create(
     tag = "administration",
     summary = "Show an account",
     security(("password" = ["admin"])),
-    params(("id" = i64, Path, description = "The user's number")),
+    params(("id" = i64, Path, description = "The user's number", example = 1)),
     responses(
         (status = 200, description = "The account", body = UserBody),
         Guarded,
@@ -144,7 +144,7 @@ pub async fn show(
     tag = "administration",
     summary = "Change an account, its roles, or whether it may be used",
     security(("password" = ["admin"])),
-    params(("id" = i64, Path, description = "The user's number")),
+    params(("id" = i64, Path, description = "The user's number", example = 1)),
     request_body = UserChangeBody,
     responses(
         (status = 200, description = "The account as it is now; if it was disabled, its sessions have ended", body = UserBody),
@@ -188,7 +188,7 @@ pub async fn change(
     tag = "administration",
     summary = "Delete an account; its username stays taken for ever",
     security(("password" = ["admin"])),
-    params(("id" = i64, Path, description = "The user's number")),
+    params(("id" = i64, Path, description = "The user's number", example = 1)),
     responses(
         (status = 204, description = "Deleted, with its sessions"),
         (status = 409, description = "It is the caller's own account", body = Problem, content_type = "application/problem+json"),
@@ -222,7 +222,7 @@ pub async fn delete(
     tag = "administration",
     summary = "Give somebody another password",
     security(("password" = ["admin"])),
-    params(("id" = i64, Path, description = "The user's number")),
+    params(("id" = i64, Path, description = "The user's number", example = 1)),
     request_body = NewPasswordBody,
     responses(
         (status = 204, description = "Done; every session of the user has ended"),
@@ -265,7 +265,7 @@ pub async fn reset_password(
     tag = "administration",
     summary = "Show where somebody is logged in",
     security(("password" = ["admin"])),
-    params(("id" = i64, Path, description = "The user's number")),
+    params(("id" = i64, Path, description = "The user's number", example = 1)),
     responses(
         (status = 200, description = "The sessions that live, the one used last first", body = [SessionBody]),
         Guarded,
@@ -300,7 +300,7 @@ pub async fn sessions(
     tag = "administration",
     summary = "Log somebody out everywhere",
     security(("password" = ["admin"])),
-    params(("id" = i64, Path, description = "The user's number")),
+    params(("id" = i64, Path, description = "The user's number", example = 1)),
     responses(
         (status = 204, description = "Every session of the user has ended"),
         Guarded,

@@ -89,6 +89,6 @@ impl UserChangeBody {
 #[serde(deny_unknown_fields)]
 pub struct NewPasswordBody {
     /// At least 12 characters unless configured otherwise.
-    #[schema(value_type = String, format = Password, min_length = 1)]
+    #[schema(value_type = String, format = Password, min_length = 1, example = "correct horse battery")]
     pub(super) new_password: SecretString,
 }
