@@ -222,6 +222,34 @@ impl Known {
         let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         ConstCounter::new(self.parts.guessing.failures()).encode(metric)
     }
+
+    fn encode_certificate(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(certificate) = self.certificate.get() else {
+            return Ok(());
+        };
+        let name = "tls_certificate_refused";
+        let help =
+            "1 if the files of the certificate cannot be used and the one from before is served on";
+        encode_gauge(encoder, name, help, u64::from(certificate.is_behind()))?;
+        let not_after = certificate.not_after().map(OffsetDateTime::unix_timestamp);
+        let Some(not_after) = not_after.and_then(|time| u64::try_from(time).ok()) else {
+            return Ok(());
+        };
+        let name = "tls_certificate_not_after_timestamp_seconds";
+        let help = "When the certificate that is served ends";
+        encode_gauge(encoder, name, help, not_after)
+    }
+}
+
+fn encode_gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), fmt::Error> {
+    let value = i64::try_from(value).unwrap_or(i64::MAX);
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    ConstGauge::new(value).encode(metric)
 }
 
 impl Collector for Known {
@@ -237,13 +265,10 @@ impl Collector for Known {
         let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         dropped.encode(metric)?;
         self.encode_guesses(&mut encoder)?;
+        self.encode_certificate(&mut encoder)?;
 
         let Connections { open, idle } = self.parts.store.connections();
-        let mut gauge = |name, help, value: u64| {
-            let value = i64::try_from(value).unwrap_or(i64::MAX);
-            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            ConstGauge::new(value).encode(metric)
-        };
+        let mut gauge = |name, help, value| encode_gauge(&mut encoder, name, help, value);
         let passwords = &self.parts.passwords;
         gauge(
             "password_arenas",
@@ -293,21 +318,6 @@ impl Collector for Known {
                 "When the key that signs became the one",
                 promoted_at,
             )?;
-        }
-        if let Some(certificate) = self.certificate.get() {
-            gauge(
-                "tls_certificate_refused",
-                "1 if the files of the certificate cannot be used and the one from before is served on",
-                u64::from(certificate.is_behind()),
-            )?;
-            let not_after = certificate.not_after().map(OffsetDateTime::unix_timestamp);
-            if let Some(not_after) = not_after.and_then(|time| u64::try_from(time).ok()) {
-                gauge(
-                    "tls_certificate_not_after_timestamp_seconds",
-                    "When the certificate that is served ends",
-                    not_after,
-                )?;
-            }
         }
         let estimates = *self
             .estimates
