@@ -51,8 +51,8 @@ fn a_client_is_registered_shown_changed_and_deleted() {
     let bad = patch(json!({"name": "a\nb", "scope": "a  b", "grants": ["implicit"]})).expect(422);
     assert_eq!(bad["errors"].as_array().unwrap().len(), 3);
     patch(json!({"id": "other"})).expect(400);
-    let long = patch(json!({"scope": "a".repeat(2049)})).expect(422);
-    assert_eq!(long["errors"][0]["field"], "scope");
+    let refused = patch(json!({"scope": "a".repeat(2049)})).expect(422);
+    assert_eq!(refused["errors"][0]["field"], "scope");
 
     let deleted = app.ask_json(&root, "DELETE", "/admin/clients/billing", &json!({}));
     assert_eq!(deleted.status, 204);
