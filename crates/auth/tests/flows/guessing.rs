@@ -225,9 +225,9 @@ fn a_right_guess_that_was_overtaken_upgrades_nothing() {
     let world = world();
     world.register("matt", &[]);
     let before = world.stored("matt");
-    // The other hash lasts a second or more: until everything below has happened, on any machine.
+    // The other hash lasts half a second or more: until everything below has happened, on any machine.
     let stronger = Passwords::builder()
-        .cost(Cost::try_new(32 * 1024, 48, 1).unwrap())
+        .cost(Cost::try_new(96 * 1024, 10, 1).unwrap())
         .arenas(1)
         .build()
         .unwrap();
