@@ -1,43 +1,34 @@
-/// Lets everything else on the machine go before this thread: by the policy `SCHED_IDLE` (sched(7)), under
-/// which whoever wants the core gets it at once, and not at the end of a slice. Where there is no such
-/// policy of a single thread, nothing is changed.
+/// How much nicer the hashing threads are than the rest of the process: at ten, Linux gives a
+/// thread about a tenth of what it gives one at zero, if both want the core
+/// (`sched_prio_to_weight`: 110 to 1024).
+#[cfg(target_os = "linux")]
+const NICER: i32 = 10;
+
+/// Lets everything else on the machine go before this thread. Where the platform has no priority
+/// of a single thread, nothing is changed: on other Unixes the same call is for the whole process.
 pub(super) fn yield_to_others() {
     #[cfg(target_os = "linux")]
     {
-        use thread_priority::{
-            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
-            set_thread_priority_and_policy, thread_native_id,
-        };
-        // It also asks for a niceness, which means nothing under this policy and may be refused to a
-        // process that began nicer. Who may not change the policy either hashes as before.
-        let _ = set_thread_priority_and_policy(
-            thread_native_id(),
-            ThreadPriority::Min,
-            ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
-        );
+        use rustix::process::{getpriority_process, setpriority_process};
+        let now = getpriority_process(None).unwrap_or(0);
+        // The least nice is 19. Whoever may not be nicer hashes as before.
+        let _ = setpriority_process(None, (now + NICER).min(19));
     }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use std::fs;
-
-    /// `policy`, field 41 of proc(5), of this thread: 5 is `SCHED_IDLE`.
-    fn policy() -> Option<String> {
-        let stat = fs::read_to_string("/proc/thread-self/stat").ok()?;
-        let (_, fields) = stat.rsplit_once(')')?;
-        fields.split_whitespace().nth(41 - 3).map(str::to_owned)
-    }
+    use rustix::process::getpriority_process;
 
     #[test]
-    fn this_thread_goes_last_and_no_other() {
-        let before = policy();
+    fn this_thread_becomes_nicer_and_no_other() {
+        let before = getpriority_process(None).unwrap();
         let there = std::thread::spawn(|| {
             yield_to_others();
-            policy()
+            getpriority_process(None).unwrap()
         });
-        assert_eq!(there.join().unwrap().as_deref(), Some("5"));
-        assert_eq!(policy(), before);
+        assert_eq!(there.join().unwrap(), (before + NICER).min(19));
+        assert_eq!(getpriority_process(None).unwrap(), before);
     }
 }
