@@ -313,6 +313,7 @@ fn no_secret_is_seen_in_a_log_or_an_error() {
     let password = password_of(&site);
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let (mut seen, mut sent, mut unavailable, wanted) = (0, 0, 0, wanted());
+    let mut bodies = 0;
     while seen < wanted {
         sent += 1;
         if sent % 200 == 0 {
@@ -329,6 +330,7 @@ fn no_secret_is_seen_in_a_log_or_an_error() {
             answer.text()
         );
         unavailable += usize::from(answer.status == 503);
+        bodies += usize::from(answer.status >= 400);
         look(&answer, &secrets);
         // The body, and the line of the request at least.
         seen += 2;
@@ -372,7 +374,7 @@ fn no_secret_is_seen_in_a_log_or_an_error() {
     }
     tools::tell(&format!(
         "secrets: {sent} requests, {} of them granted, {unavailable} unavailable, {failed} failed; {} secrets \
-         and {} marks looked for in {lines} lines: none found",
+         and {} marks looked for in {lines} lines and {bodies} errors: none found",
         granted.grants,
         secrets.0.len(),
         MARKS.len(),
