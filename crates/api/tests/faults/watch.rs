@@ -45,9 +45,10 @@ pub(crate) fn start(load: &Arc<Load>, issuer: &str) -> JoinHandle<Vec<Held>> {
                     logs_in: session.is_some(),
                 };
                 held.extend(session);
-                // The first, whose token goes on to be looked at, and some to go on with.
+                // The first, whose token goes on to be looked at, and some to go on with. The others are
+                // given back: a user has a thousand at most.
                 if held.len() > KEPT {
-                    held.remove(1);
+                    load.revoke(&held.remove(1));
                 }
                 // Once it may have changed between the two.
                 if last == Some(look) && !look.is_true() {
