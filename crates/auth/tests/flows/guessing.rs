@@ -229,6 +229,7 @@ fn a_right_guess_that_was_overtaken_upgrades_nothing() {
     let stronger = Passwords::builder()
         .cost(Cost::try_new(96 * 1024, 10, 1).unwrap())
         .arenas(1)
+        .queue(1, Duration::from_mins(1))
         .build()
         .unwrap();
     let command = LogIn {
