@@ -75,7 +75,7 @@ soak minutes="20":
     PASSGATE_TEST_SOAK_SECONDS=$(({{minutes}} * 60)) PASSGATE_TEST_SOAK_EVERY=60 \
         cargo test -p passgate-api --test faults after_a_long_time
 
-# All of the long part: what is above, one after the other beside the soak. Under thirty minutes.
+# All of the long part: what is above, one after the other beside the soak; how long it took at the end.
 hardening:
     #!/usr/bin/env bash
     set -euo pipefail
