@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
+use passgate_domain::audit::Act;
 use passgate_domain::ports::SigningKeyStore;
 use passgate_domain::testing::{act, signing_key};
 use passgate_persistence::testing::TestDatabase;
@@ -36,13 +37,25 @@ fn wait_for_who_waits(connection: &mut PgConnection) {
     }
 }
 
+fn now() -> Act {
+    act(datetime!(2026-11-01 12:00 UTC))
+}
+
+/// One that signs.
+fn with_a_key() -> TestDatabase {
+    let database = TestDatabase::new();
+    let first = signing_key("first", "EdDSA");
+    database
+        .store()
+        .install_signing_key(&first, &now())
+        .unwrap();
+    database
+}
+
 #[test]
 fn a_key_that_is_being_announced_goes_with_those_that_are_replaced() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let now = act(datetime!(2026-11-01 12:00 UTC));
-    let first = signing_key("first", "EdDSA");
-    store.install_signing_key(&first, &now).unwrap();
+    let database = with_a_key();
+    let (store, now) = (database.store(), now());
     // As `announce_signing_key` does, held up between its statements and its commit.
     let mut announcing = database.connect();
     announcing
@@ -72,11 +85,8 @@ fn a_key_that_is_being_announced_goes_with_those_that_are_replaced() {
 
 #[test]
 fn a_replacement_and_an_announcement_wait_in_no_circle() {
-    let database = TestDatabase::new();
-    let store = database.store();
-    let now = act(datetime!(2026-11-01 12:00 UTC));
-    let first = signing_key("first", "EdDSA");
-    store.install_signing_key(&first, &now).unwrap();
+    let database = with_a_key();
+    let (store, now) = (database.store(), now());
     let mut announcing = database.connect();
     announcing
         .batch_execute("BEGIN; SELECT FROM signing_keys WHERE state = 'active' FOR SHARE")
