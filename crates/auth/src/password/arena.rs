@@ -15,10 +15,28 @@ pub(super) struct Input<'a> {
     pub(super) secret: &'a [u8],
 }
 
+/// The least that can be hashed.
+const NOTHING: Input<'_> = Input {
+    algorithm: Algorithm::Argon2id,
+    version: Version::V0x13,
+    cost: LEAST,
+    password: &[],
+    salt: &[0; 8],
+    secret: &[],
+};
+
+const LEAST: Cost = match Cost::try_new(8, 1, 1) {
+    Ok(cost) => cost,
+    Err(_) => unreachable!(),
+};
+
 /// The memory of one hash, kept between hashes: getting it from the operating system, page by
-/// page, costs about a third of the hash. Nothing of a password stays in it.
+/// page, costs about a third of the hash. The next hash writes over what the last one left; where none
+/// follows, [`Arena::forget`] does.
 pub(super) struct Arena {
     kept: usize,
+    /// Whether a hash left something in it.
+    is_used: bool,
     blocks: Vec<Block>,
     #[cfg(feature = "accelerated")]
     accelerated: Option<argon2_rust::Hasher>,
@@ -33,6 +51,7 @@ impl Arena {
         Self {
             // At most four blocks for each lane beside: argon2 rounds to whole segments.
             kept: cost.params(32).map_or(0, |params| params.block_count()),
+            is_used: false,
             blocks: Vec::new(),
             #[cfg(feature = "accelerated")]
             accelerated: matches!(backend, InUse::Accelerated(_)).then(accelerated::hasher),
@@ -42,6 +61,7 @@ impl Arena {
 
     /// Computes an argon2 tag (RFC 9106 section 3.2) into `tag`.
     pub(super) fn argon2(&mut self, input: &Input, tag: &mut [u8]) -> Result<(), PasswordError> {
+        self.is_used = true;
         #[cfg(feature = "accelerated")]
         if let Some(hasher) = &mut self.accelerated {
             return accelerated::compute(hasher, input, tag);
@@ -65,12 +85,32 @@ impl Arena {
         } else {
             Argon2::new_with_secret(input.secret, algorithm, version, params).map_err(internal)?
         };
-        let outcome = argon2
+        argon2
             .hash_password_into_with_memory(input.password, input.salt, tag, &mut self.blocks[..])
-            .map_err(internal);
-        // The library leaves the matrix as it is, and one pass over it is a quick test of guesses.
-        self.blocks[..used].fill(Block::default());
-        outcome
+            .map_err(internal)
+    }
+
+    /// Whether something of a password may be in it.
+    pub(super) fn is_used(&self) -> bool {
+        self.is_used
+    }
+
+    /// Leaves nothing of a password: whoever reads the memory of a hash can try guesses at a part of its
+    /// cost.
+    pub(super) fn forget(&mut self) {
+        if !std::mem::take(&mut self.is_used) {
+            return;
+        }
+        // Both libraries leave the hash of the password that they begin with on the stack, where the next
+        // one takes its place.
+        let _ = self.argon2(&NOTHING, &mut [0; 4]);
+        self.is_used = false;
+        self.blocks.fill(Block::default());
+        // It has no way to wipe what it keeps; the operating system hands nobody a page as it was.
+        #[cfg(feature = "accelerated")]
+        if let Some(hasher) = &mut self.accelerated {
+            hasher.clear();
+        }
     }
 
     /// Notes that the arena, or the core that comes with it, does one unit of work.
@@ -86,6 +126,7 @@ impl Arena {
     /// Gives back what a hash of greater cost, imported from elsewhere, took.
     pub(super) fn settle(&mut self) {
         if self.blocks.len() > self.kept {
+            self.blocks.fill(Block::default());
             self.blocks.truncate(self.kept);
             self.blocks.shrink_to_fit();
         }
@@ -95,6 +136,12 @@ impl Arena {
         {
             hasher.clear();
         }
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        self.forget();
     }
 }
 
@@ -149,10 +196,7 @@ mod accelerated {
 mod tests {
     use super::*;
 
-    const TINY: Cost = match Cost::try_new(8, 1, 1) {
-        Ok(cost) => cost,
-        Err(_) => panic!("a cost"),
-    };
+    const TINY: Cost = LEAST;
 
     fn input(cost: Cost) -> Input<'static> {
         Input {
@@ -190,11 +234,34 @@ mod tests {
         assert_eq!(reserved(&arena), 0);
     }
 
-    #[test]
-    fn nothing_of_the_password_stays_in_the_memory() {
-        let mut arena = Arena::new(TINY, InUse::Reference);
-        arena.argon2(&input(TINY), &mut [0; 32]).unwrap();
+    fn is_blank(arena: &Arena) -> bool {
         let words = arena.blocks.iter().flat_map(|block| block.as_ref().iter());
-        assert!(words.copied().all(|word| word == 0));
+        words.copied().all(|word| word == 0)
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_nothing_in_the_memory() {
+        let mut arena = Arena::new(TINY, InUse::Reference);
+        assert!(!arena.is_used());
+        arena.argon2(&input(TINY), &mut [0; 32]).unwrap();
+        assert!(arena.is_used() && !is_blank(&arena));
+        arena.forget();
+        assert!(!arena.is_used() && is_blank(&arena));
+        assert_eq!(arena.blocks.len(), 8);
+    }
+
+    #[cfg(feature = "accelerated")]
+    #[test]
+    fn the_accelerated_arena_gives_its_memory_back_to_forget_it() {
+        let mut arena = Arena::new(TINY, InUse::Accelerated("any"));
+        let mut tags = [[0; 32], [0; 32]];
+        for tag in &mut tags {
+            arena.argon2(&input(TINY), tag).unwrap();
+            assert!(arena.is_used());
+            arena.forget();
+            assert!(!arena.is_used());
+            assert_eq!(arena.accelerated.as_ref().unwrap().reserved_blocks(), 0);
+        }
+        assert_eq!(tags[0], tags[1]);
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Limits {
     pub(super) threads: usize,
     pub(super) queue: usize,
     pub(super) patience: Duration,
+    /// How long a thread without a job leaves its arena as it is.
+    pub(super) rest: Duration,
 }
 
 /// A fixed number of threads, each with its arena, and a bounded queue before them. Dropping it
@@ -57,6 +59,15 @@ struct State<W> {
     /// How long a job takes, lately.
     usual: Duration,
     closed: bool,
+}
+
+/// What a thread does next.
+enum Turn<W> {
+    Do(Job<W>),
+    /// Nobody came for a while.
+    Rest,
+    /// The engine is gone, and everything is done.
+    End,
 }
 
 struct Job<W> {
@@ -252,9 +263,9 @@ impl<W> Shared<W> {
         }
     }
 
-    /// The next job whose time has not run out and that somebody waits for; none when the engine
-    /// is gone and everything is done.
-    fn next(&self) -> Option<Job<W>> {
+    /// The next job whose time has not run out and that somebody waits for. Who has something to do
+    /// at rest is told when it is time.
+    fn next(&self, may_rest: bool) -> Turn<W> {
         let mut state = self.lock();
         loop {
             let swept = state.queue.sweep(Instant::now(), Job::is_gone);
@@ -267,15 +278,22 @@ impl<W> Shared<W> {
             }
             if let Some(job) = state.queue.pop() {
                 state.busy += 1;
-                return Some(job);
+                return Turn::Do(job);
             }
             if state.closed {
-                return None;
+                return Turn::End;
             }
-            state = self
-                .wake
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            if !may_rest {
+                let woken = self.wake.wait(state);
+                state = woken.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let woken = self.wake.wait_timeout(state, self.limits.rest);
+            let (guard, waited) = woken.unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            if waited.timed_out() && state.queue.len() == 0 && !state.closed {
+                return Turn::Rest;
+            }
         }
     }
 }
@@ -283,7 +301,15 @@ impl<W> Shared<W> {
 impl<W: Work> Shared<W> {
     fn serve(&self, mut arena: Arena) {
         priority::yield_to_others();
-        while let Some(Job { errand, work, .. }) = self.next() {
+        loop {
+            let Job { errand, work, .. } = match self.next(arena.is_used()) {
+                Turn::Do(job) => job,
+                Turn::Rest => {
+                    arena.forget();
+                    continue;
+                }
+                Turn::End => return,
+            };
             let begun = Instant::now();
             let outcome = catch_unwind(AssertUnwindSafe(|| work.run(&mut arena)))
                 .unwrap_or(Err(PasswordError::Internal));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::password::arena::Input;
 use crate::password::backend::InUse;
 use crate::password::{Caller, Cost};
 use std::hash::RandomState;
@@ -38,6 +39,7 @@ fn engine(threads: usize, queue: usize, patience: Duration) -> Test {
         threads,
         queue,
         patience,
+        rest: LONG,
     };
     let cost = Cost::try_new(8, 1, 1).unwrap();
     Test {
@@ -277,4 +279,65 @@ fn the_usual_time_follows_what_is_measured() {
     assert!(ticket.wait().is_ok());
     let second = test.engine.usual();
     assert!(second >= Duration::from_secs(7) && second < Duration::from_secs(8));
+}
+
+/// Work that hashes, or only looks, and tells whether it found the arena used.
+struct Look {
+    hashes: bool,
+    found: Sender<bool>,
+}
+
+impl Work for Look {
+    fn run(self, arena: &mut Arena) -> Result<Done, PasswordError> {
+        self.found.send(arena.is_used()).unwrap();
+        if self.hashes {
+            let input = Input {
+                algorithm: argon2::Algorithm::Argon2id,
+                version: argon2::Version::V0x13,
+                cost: Cost::try_new(8, 1, 1).unwrap(),
+                password: b"password",
+                salt: b"somesalt",
+                secret: &[],
+            };
+            arena.argon2(&input, &mut [0; 16])?;
+        }
+        Ok(Done::Checked {
+            as_normal: true,
+            as_typed: true,
+        })
+    }
+}
+
+/// Looks at the arena of an engine with this rest, after a hash.
+fn looks(rest: Duration) -> impl Iterator<Item = bool> {
+    let limits = Limits {
+        threads: 1,
+        queue: 1,
+        patience: LONG,
+        rest,
+    };
+    let cost = Cost::try_new(8, 1, 1).unwrap();
+    let engine = Engine::start(limits, || Arena::new(cost, InUse::Reference)).unwrap();
+    let look = move |hashes| {
+        let (found, finding) = channel();
+        let ticket = engine.submit(Keys::default(), None, Look { hashes, found });
+        assert!(ticket.unwrap().wait().is_ok());
+        finding.recv().unwrap()
+    };
+    assert!(!look(true), "nobody used it before");
+    std::iter::repeat_with(move || look(false))
+}
+
+#[test]
+fn an_arena_is_kept_as_it_is_for_who_comes_next() {
+    assert!(looks(LONG).take(10).all(|is_used| is_used));
+}
+
+#[test]
+fn an_arena_that_nobody_needs_is_forgotten() {
+    let begun = Instant::now();
+    let mut looks = looks(Duration::ZERO);
+    assert!(looks.any(|is_used| !is_used || begun.elapsed() > LONG));
+    assert!(begun.elapsed() < LONG);
+    assert!(looks.take(10).all(|is_used| !is_used));
 }

@@ -22,6 +22,10 @@ const QUEUE: usize = 64;
 /// How long each of them waits at most: after two seconds people press the button again.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long an arena that nobody needs keeps what the last password left in it. Long enough that it is kept
+/// through anything that deserves the name of a load.
+const REST: Duration = Duration::from_secs(1);
+
 /// The settings of [`Passwords`].
 #[derive(Debug, Clone)]
 #[must_use = "nothing is made before `build`"]
@@ -99,6 +103,7 @@ impl PasswordsBuilder {
             threads: self.arenas.unwrap_or(cores).clamp(1, cores),
             queue: self.queue,
             patience: self.patience,
+            rest: REST,
         };
         let (cost, backend) = (self.cost, self.backend.choose());
         let engine = Engine::start(limits, || Arena::new(cost, backend))
