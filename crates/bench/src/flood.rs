@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use passgate_auth::password::Passwords;
+
 use crate::bench::World;
 use crate::figures::Figures;
 use crate::load::{Load, Script};
@@ -21,6 +23,9 @@ const REST: Duration = Duration::from_secs(3);
 
 /// How often the memory is looked at.
 const LOOKING: Duration = Duration::from_millis(500);
+
+/// How much longer a bare server is loaded than hashes are counted beside it, in seconds.
+const AROUND: u64 = 1;
 
 /// What the threads are called that hash.
 const HASHING: &str = "hash";
@@ -57,26 +62,45 @@ fn peak(world: &World<'_>) -> Fallible<(f64, f64)> {
     Ok((a_second, hashing.as_secs_f64() * 1e3 / counted.requests))
 }
 
-/// What as many connections cost a server in actix that does nothing, in MiB: whatever ours keeps for a
-/// connection comes on top of it.
-fn connections_alone(world: &World<'_>, load: &Load<'_>) -> Fallible<f64> {
-    let bare = server::own("bare", &["--body", "{}"], None, &world.folder)?;
-    // A worker's own memory is there after its first request.
-    world.load(&bare, Script::Replay, load.templates)?;
-    let before = bare.resident()?;
-    let load = Load {
-        address: bare.address,
-        seconds: world.settings.seconds,
-        ..load.clone()
-    };
-    let mut running = load.start(&world.folder, "bare")?;
-    let mut most = before;
-    while running.is_running()? {
-        most = most.max(bare.resident()?);
-        thread::sleep(LOOKING);
+/// What the machine allows while as many requests arrive.
+struct Allowed {
+    /// Hashes a second in this process, as the engine makes them, with nothing else going on.
+    alone: f64,
+    /// The same beside a server in actix that answers each of the requests with a constant.
+    beside: f64,
+    /// What the connections cost that server, in MiB: whatever ours keeps for one comes on top of it.
+    connections: f64,
+}
+
+impl Allowed {
+    fn measure(world: &World<'_>, load: &Load<'_>) -> Fallible<Self> {
+        let passwords = Passwords::builder().arenas(limits::cores()).build()?;
+        let hashes = |seconds| {
+            limits::hashes_per_second(&passwords, &world.stored, Duration::from_secs(seconds))
+        };
+        let bare = server::own("bare", &["--body", "{}"], None, &world.folder)?;
+        // A worker's own memory is there after its first request.
+        world.load(&bare, Script::Replay, load.templates)?;
+        let resident = bare.resident()?;
+        let before = hashes(world.settings.seconds)?;
+        let seconds = (load.seconds / 4).max(2);
+        let load = Load {
+            address: bare.address,
+            seconds: seconds + AROUND,
+            ..load.clone()
+        };
+        let running = load.start(&world.folder, "bare")?;
+        let beside = hashes(seconds)?;
+        let connections = bare.resident()? - resident;
+        running.finish()?;
+        bare.settle()?;
+        let after = hashes(world.settings.seconds)?;
+        Ok(Self {
+            alone: f64::midpoint(before, after),
+            beside,
+            connections,
+        })
     }
-    running.finish()?;
-    Ok(most - before)
 }
 
 /// The flood, and before and after it the peak that it is held against.
@@ -156,8 +180,10 @@ pub(crate) fn measure(world: &World<'_>, figures: &mut Figures) -> Fallible {
     let (early, late) = resident.split_at(resident.len() / 2);
     let most = |samples: &[f64]| samples.iter().copied().fold(0.0, f64::max);
     add(figures, "memory", "MiB", most(&resident));
-    let alone = connections_alone(world, &load)?;
-    add(figures, "connections_alone", "MiB", alone);
     add(figures, "memory_growth", "MiB", most(late) - most(early));
+    let allowed = Allowed::measure(world, &load)?;
+    add(figures, "limit", "1/s", allowed.alone);
+    add(figures, "limit_beside", "1/s", allowed.beside);
+    add(figures, "connections_alone", "MiB", allowed.connections);
     Ok(())
 }

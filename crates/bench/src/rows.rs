@@ -82,7 +82,7 @@ pub(crate) fn number(value: f64) -> String {
 use Wanted::{AtLeast, AtMost, Nothing};
 
 /// `(what, of, to, wanted)`: the median ratio of two figures.
-const RATIOS: [(&str, &str, &str, Wanted); 15] = [
+const RATIOS: [(&str, &str, &str, Wanted); 16] = [
     (
         "log-ins/s over the limit in process",
         "log_ins.passgate",
@@ -173,10 +173,16 @@ const RATIOS: [(&str, &str, &str, Wanted); 15] = [
         "flood.peak",
         AtLeast(0.95),
     ),
+    (
+        "that is possible: the limit, with a bare actix flooded",
+        "flood.limit_beside",
+        "flood.limit",
+        Nothing,
+    ),
 ];
 
 /// `(what, figure, unit, wanted)`: a figure as it is.
-const FIGURES: [(&str, &str, &str, Wanted); 7] = [
+const FIGURES: [(&str, &str, &str, Wanted); 6] = [
     (
         "flood: log-ins neither served nor refused",
         "flood.lost",
@@ -206,12 +212,6 @@ const FIGURES: [(&str, &str, &str, Wanted); 7] = [
         "flood.memory_growth",
         "MiB",
         AtMost(1.0),
-    ),
-    (
-        "that many connections, in a bare actix",
-        "flood.connections_alone",
-        "MiB",
-        Nothing,
     ),
     (
         "start to listening, migrated external database",
@@ -259,6 +259,12 @@ pub(crate) fn of(figures: &Figures) -> Vec<Row> {
         let value = figures.median(figure);
         rows.extend(value.map(|value| Row::new(what, value, AtMost(most), "MiB")));
     }
+    let idle = figures.median("memory.idle");
+    let connections = figures.median("flood.connections_alone");
+    rows.extend(idle.zip(connections).map(|(idle, connections)| {
+        let what = "that is possible: idle, and 1000 connections of actix";
+        Row::new(what, idle + connections, Nothing, "MiB")
+    }));
     rows
 }
 
