@@ -130,7 +130,7 @@ impl<'a> World<'a> {
             sides.round(round, figures)?;
         }
         drop(sides);
-        // The arenas have been written to by now.
+        // The arenas have been in use, and are given back by now: nobody logged in for a while.
         figures.add("memory.idle", "MiB", self.served.resident()?);
         if self.wants(Part::Calm) {
             println!("what needs no hash, while hashes take every core");

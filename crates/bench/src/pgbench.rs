@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use passgate_persistence::testing::ROTATE_STATEMENT;
 use secrecy::{ExposeSecret, SecretString};
@@ -40,15 +41,61 @@ pub(crate) fn refreshes_per_second(
     seconds: u64,
     folder: &Path,
 ) -> Fallible<f64> {
+    let output = run(&mut command(database, clients, seconds, folder)?)?;
+    read(&output)
+}
+
+/// How long refreshes take where so many a second come, in microseconds.
+pub(crate) fn times_of_refreshes(
+    database: &SecretString,
+    clients: usize,
+    a_second: u32,
+    seconds: u64,
+    folder: &Path,
+) -> Fallible<Vec<f64>> {
+    let log = folder.join("transactions");
+    if log.exists() {
+        fs::remove_dir_all(&log)?;
+    }
+    fs::create_dir(&log)?;
+    run(command(database, clients, seconds, folder)?
+        .arg(format!("--rate={a_second}"))
+        .arg("--log")
+        .arg(format!("--log-prefix={}", log.join("log").display())))?;
+    let mut times = Vec::new();
+    for file in fs::read_dir(&log)? {
+        for line in fs::read_to_string(file?.path())?.lines() {
+            times.push(time_of(line)?);
+        }
+    }
+    Ok(times)
+}
+
+fn command(
+    database: &SecretString,
+    clients: usize,
+    seconds: u64,
+    folder: &Path,
+) -> Fallible<Command> {
     let script = folder.join("refresh.sql");
     fs::write(&script, source())?;
-    let output = run(std::process::Command::new(cluster::program("pgbench"))
+    let mut command = Command::new(cluster::program("pgbench"));
+    command
         .args(["--no-vacuum", "--protocol=prepared"])
         .args([format!("--client={clients}"), format!("--time={seconds}")])
         .args(["--jobs=1", "--define=i=-1"])
         .arg(format!("--file={}", script.display()))
-        .arg(database.expose_secret()))?;
-    read(&output)
+        .arg(database.expose_secret());
+    Ok(command)
+}
+
+/// Of a line of pgbench's log: the time since the transaction was due, without the time that it was begun
+/// too late.
+fn time_of(line: &str) -> Fallible<f64> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let micros = |at: usize| -> Option<f64> { fields.get(at)?.parse().ok() };
+    let time = micros(2).zip(micros(6)).map(|(time, late)| time - late);
+    Ok(time.ok_or_else(|| format!("pgbench wrote into its log: {line}"))?)
 }
 
 /// The statement, with what we bind to it in the places of its parameters.
@@ -98,6 +145,13 @@ mod tests {
     #[test]
     fn every_parameter_has_a_value() {
         assert!(!source().contains('$'), "{}", source());
+    }
+
+    #[test]
+    fn the_time_of_a_transaction_is_that_from_its_begin() {
+        let line = "3 199 2241 0 1175850568 995598 1020";
+        assert!((time_of(line).unwrap() - 1221.0).abs() < 1e-9);
+        assert!(time_of("3 199 2241 0 1175850568 995598").is_err());
     }
 
     #[test]

@@ -182,7 +182,7 @@ const RATIOS: [(&str, &str, &str, Wanted); 16] = [
 ];
 
 /// `(what, figure, unit, wanted)`: a figure as it is.
-const FIGURES: [(&str, &str, &str, Wanted); 6] = [
+const FIGURES: [(&str, &str, &str, Wanted); 7] = [
     (
         "flood: log-ins neither served nor refused",
         "flood.lost",
@@ -200,6 +200,12 @@ const FIGURES: [(&str, &str, &str, Wanted); 6] = [
         "calm.refresh_loaded_p99",
         "ms",
         AtMost(10.0),
+    ),
+    (
+        "that is possible: the statement in pgbench, as loaded",
+        "calm.statement_loaded_p99",
+        "ms",
+        Nothing,
     ),
     (
         "flood: median time of a refusal",
@@ -262,8 +268,8 @@ pub(crate) fn of(figures: &Figures) -> Vec<Row> {
     let idle = figures.median("memory.idle");
     let connections = figures.median("flood.connections_alone");
     rows.extend(idle.zip(connections).map(|(idle, connections)| {
-        let what = "that is possible: idle, and 1000 connections of actix";
-        Row::new(what, idle + connections, Nothing, "MiB")
+        let what = "that is possible: idle, arenas, 1000 connections of actix";
+        Row::new(what, idle + arenas + connections, Nothing, "MiB")
     }));
     rows
 }
