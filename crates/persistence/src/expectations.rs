@@ -52,7 +52,8 @@ impl Expectations {
         // Of the others nobody knows the names.
         let constraints: Vec<Row> = diesel::sql_query(
             "SELECT conname::text AS name, '' AS kind, false AS may_be_left_out FROM pg_constraint
-             WHERE connamespace = current_schema()::regnamespace AND contype IN ('p', 'u')
+             WHERE connamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+               AND contype IN ('p', 'u')
                AND conrelid::regclass::text NOT LIKE '\\_\\_%' ORDER BY 1",
         )
         .load(connection)?;

@@ -1,7 +1,7 @@
 //! The schema, brought up to date.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
@@ -20,8 +20,17 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 /// The advisory lock that keeps replicas apart: "passgate" in ASCII.
 const LOCK: i64 = 0x7061_7373_6761_7465;
 
-/// How long a migration waits for a lock on a table before it is given up.
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+/// How long one that builds an index beside others waits for them before it is given up. Nobody waits
+/// for it meanwhile.
+const PATIENT: &str = "SET lock_timeout = '10s'";
+
+/// How long one in a transaction waits for the lock on a table at a time. Whoever uses the table queues
+/// behind it, in all replicas.
+const BRIEF: Duration = Duration::from_millis(500);
+
+/// How many milliseconds it leaves the table to the others after each time, until it is given up: some
+/// twenty seconds, with the times that it waits.
+const PAUSES: [u64; 9] = [100, 200, 400, 800, 1600, 3000, 3000, 3000, 3000];
 
 /// The indexes that are built while others use their tables. One whose build is given up stays as it is:
 /// it is written to and never read, and `IF NOT EXISTS` finds it there.
@@ -108,7 +117,7 @@ pub fn migrate(url: &SecretString) -> Result<Vec<String>, MigrateError> {
         }
         SchemaState::Current | SchemaState::Behind(_) => {}
     }
-    connection.batch_execute(LOCK_TIMEOUT)?;
+    connection.batch_execute(PATIENT)?;
     let pending =
         connection
             .pending_migrations(MIGRATIONS)
@@ -120,8 +129,13 @@ pub fn migrate(url: &SecretString) -> Result<Vec<String>, MigrateError> {
     let mut done = Vec::new();
     for migration in pending {
         let version = migration.name().to_string();
-        match connection.run_migration(&*migration) {
-            Ok(_) => done.push(version),
+        let run = if migration.metadata().run_in_transaction() {
+            run_briefly(&mut connection, &*migration)
+        } else {
+            run(&mut connection, PATIENT, &*migration)
+        };
+        match run {
+            Ok(()) => done.push(version),
             Err(cause) => {
                 return Err(MigrateError::Failed {
                     version,
@@ -132,6 +146,46 @@ pub fn migrate(url: &SecretString) -> Result<Vec<String>, MigrateError> {
     }
     // The lock goes with the connection.
     Ok(done)
+}
+
+fn run(
+    connection: &mut PgConnection,
+    lock_timeout: &str,
+    migration: &dyn Migration<Pg>,
+) -> diesel::migration::Result<()> {
+    connection.batch_execute(lock_timeout)?;
+    connection.run_migration(migration).map(drop)
+}
+
+/// Runs a migration that leaves nothing behind where it is given up, again and again until it finds the
+/// tables free.
+fn run_briefly(
+    connection: &mut PgConnection,
+    migration: &dyn Migration<Pg>,
+) -> diesel::migration::Result<()> {
+    let brief = format!("SET lock_timeout = {}", BRIEF.as_millis());
+    for pause in PAUSES {
+        let begun = Instant::now();
+        match run(connection, &brief, migration) {
+            Err(cause) if is_of_lock(&cause.to_string(), begun.elapsed()) => {
+                tracing::info!(
+                    migration = %migration.name(),
+                    %cause,
+                    "a table is in use: the migration lets others at it and tries again"
+                );
+                thread::sleep(Duration::from_millis(pause));
+            }
+            outcome => return outcome,
+        }
+    }
+    run(connection, &brief, migration)
+}
+
+/// Whether an error is that of a lock that was waited for too long. Its code is not told, and its text may
+/// be in another language: then it came when it had to. What fails for another reason just then fails
+/// again.
+fn is_of_lock(cause: &str, after: Duration) -> bool {
+    cause.contains("lock timeout") || (BRIEF..4 * BRIEF).contains(&after)
 }
 
 /// Builds the indexes anew whose build was given up. Where nothing is to be migrated the schema is
@@ -175,7 +229,8 @@ fn unfinished(connection: &mut PgConnection) -> QueryResult<Vec<Index>> {
         "SELECT relname::text AS name, owner
          FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid,
               unnest($1) AS owner
-         WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace
+         WHERE NOT indisvalid
+           AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
            AND regexp_replace(relname::text, '_cc(new|old)[0-9]*$', '') = owner
          ORDER BY relname = owner, relname",
     )

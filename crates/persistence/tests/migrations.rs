@@ -37,6 +37,88 @@ fn of_ten_replicas_that_start_at_once_one_migrates() {
     );
 }
 
+#[derive(QueryableByName)]
+struct Waits {
+    #[diesel(sql_type = Bool)]
+    waits: bool,
+}
+
+/// Whether somebody wants the table of sessions for themselves.
+fn is_wanted(connection: &mut PgConnection) -> bool {
+    let Waits { waits } = diesel::sql_query(
+        "SELECT EXISTS (
+             SELECT FROM pg_locks WHERE relation = 'sessions'::regclass
+             AND mode = 'AccessExclusiveLock' AND NOT granted) AS waits",
+    )
+    .get_result(connection)
+    .unwrap();
+    waits
+}
+
+#[test]
+fn a_migration_lets_others_at_a_table_that_is_in_use_and_tries_again() {
+    let database = TestDatabase::new();
+    let [mut holder, mut watcher, mut other] = [(); 3].map(|()| database.connect());
+    for statement in [
+        "DELETE FROM __diesel_schema_migrations WHERE version = '20261128000012'",
+        "BEGIN; SELECT count(*) FROM sessions",
+    ] {
+        holder.batch_execute(statement).unwrap();
+    }
+    let ran = thread::scope(|scope| {
+        let migrating = scope.spawn(|| migrations::migrate(&database.url()));
+        while !is_wanted(&mut watcher) {
+            assert!(!migrating.is_finished());
+        }
+        // Queues behind the migration, and gets in while the table is held still.
+        other
+            .batch_execute("SELECT count(*) FROM sessions")
+            .unwrap();
+        assert!(!migrating.is_finished());
+        holder.batch_execute("COMMIT").unwrap();
+        migrating.join().unwrap()
+    });
+    assert_eq!(ran.unwrap().len(), 1);
+}
+
+#[test]
+fn a_schema_may_have_any_name() {
+    let database = TestDatabase::empty();
+    database
+        .connect()
+        .batch_execute(&format!(
+            "CREATE SCHEMA \"Pass.Gate\"; ALTER DATABASE {} SET search_path = \"Pass.Gate\"",
+            database.name()
+        ))
+        .unwrap();
+    let all = migrations::migrate(&database.url()).unwrap();
+    assert_eq!(all.len(), migrations::count());
+    let mut connection = database.connect();
+    connection
+        .batch_execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sessions_by_end'::regclass;
+             INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001')",
+        )
+        .unwrap();
+    // What we look for in it is found.
+    let unknown = vec!["99990101000001".to_owned()];
+    let missed = Vec::new();
+    assert_eq!(
+        migrations::state(&database.url()).unwrap(),
+        SchemaState::Newer { unknown, missed }
+    );
+    connection
+        .batch_execute("DELETE FROM __diesel_schema_migrations WHERE version = '99990101000001'")
+        .unwrap();
+    assert_eq!(migrations::migrate(&database.url()).unwrap(), [""; 0]);
+    let index = "SELECT indisvalid AS waits FROM pg_index
+                 WHERE indexrelid = 'sessions_by_end'::regclass";
+    let Waits { waits: is_valid } = diesel::sql_query(index)
+        .get_result(&mut connection)
+        .unwrap();
+    assert!(is_valid);
+}
+
 #[test]
 fn every_migration_can_be_undone_and_done_again() {
     let database = TestDatabase::new();
