@@ -48,7 +48,8 @@ pub struct LiveSessions {
 
 #[derive(Debug)]
 struct Seen {
-    user: User,
+    /// None where something about the user changed then: what was read before says nothing.
+    user: Option<User>,
     at: Instant,
     withdrawals: u64,
     used: AtomicBool,
@@ -73,25 +74,35 @@ impl LiveSessions {
             seen.used.store(true, Ordering::Relaxed);
         }
         let is_good = seen.withdrawals == withdrawals && seen.at.elapsed() < AGE;
-        is_good.then(|| seen.user.clone())
+        is_good.then(|| seen.user.clone()).flatten()
     }
 
     /// Keeps what was read. `withdrawals` and `at` are of the moment before it was.
     pub fn keep(&self, id: SessionId, user: User, withdrawals: u64, at: Instant) {
+        self.insert(id, Some(user), withdrawals, at);
+    }
+
+    /// Has a session read anew at its next use: something about its user is other than it was.
+    pub fn forget(&self, id: SessionId) {
+        self.insert(id, None, 0, Instant::now());
+    }
+
+    fn insert(&self, id: SessionId, user: Option<User>, withdrawals: u64, at: Instant) {
         let seen = Seen {
             user,
             at,
             withdrawals,
             used: AtomicBool::new(false),
         };
-        self.seen.insert(id, Arc::new(seen));
-        self.watch(&[id]);
-        self.kept.notify_one();
-    }
-
-    fn watch(&self, ids: &[SessionId]) {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.extend_from_slice(ids);
+        let is_newer = |known: Arc<Seen>| known.user.is_none() && known.at >= at;
+        if self.seen.peek(&id).is_some_and(is_newer) {
+            return;
+        }
+        self.seen.insert(id, Arc::new(seen));
+        watched.push(id);
+        drop(watched);
+        self.kept.notify_one();
     }
 
     /// Those to be read again: old enough, and used since they were read. Whoever is neither used
@@ -197,6 +208,24 @@ mod tests {
         // Read at 7, taken away meanwhile, and kept only then.
         live.keep(id, user(), 7, Instant::now());
         assert_eq!(live.get(id, 8), None);
+    }
+
+    #[test]
+    fn a_copy_that_is_forgotten_is_read_again_and_others_stay() {
+        let live = LiveSessions::default();
+        let [other, changed] = std::array::from_fn(|_| SessionId::random());
+        let then = Instant::now();
+        for id in [other, changed] {
+            live.keep(id, user(), 7, then);
+        }
+        live.forget(changed);
+        assert_eq!(live.get(changed, 7), None);
+        assert_eq!(live.get(other, 7), Some(user()));
+        // Read before it changed, and kept only now.
+        live.renew(&[changed], vec![(changed, user())], 7, then);
+        assert_eq!(live.get(changed, 7), None);
+        live.keep(changed, user(), 7, Instant::now() + TURN);
+        assert_eq!(live.get(changed, 7), Some(user()));
     }
 
     #[test]

@@ -144,6 +144,16 @@ impl<T> Patch<T> {
     }
 }
 
+impl<T: Clone> Patch<T> {
+    /// The same, or nothing where the value is that already.
+    fn unless(&self, is_so: impl FnOnce(Option<&T>) -> bool) -> Self {
+        match self.changed() {
+            Some(value) if !is_so(value) => self.clone(),
+            _ => Self::Keep,
+        }
+    }
+}
+
 /// What is changed about a user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UserChange {
@@ -163,6 +173,22 @@ impl UserChange {
         Self {
             active: Some(active),
             ..Self::default()
+        }
+    }
+
+    /// What of it the user is not already. An email address that is spelt in another way is another.
+    #[must_use]
+    pub fn differing(&self, user: &User) -> Self {
+        let spelt = |email: Option<&Email>| email.map(|email| email.as_str().to_owned());
+        let has_email = |email: Option<&Email>| spelt(email) == spelt(user.email.as_ref());
+        let has_name = |name: Option<&String>| name == user.display_name.as_ref();
+        let roles = self.roles.as_ref().filter(|roles| **roles != user.roles);
+        let is_other = |active: &bool| *active != user.status.is_active();
+        Self {
+            email: self.email.unless(has_email),
+            display_name: self.display_name.unless(has_name),
+            roles: roles.cloned(),
+            active: self.active.filter(is_other),
         }
     }
 
@@ -218,6 +244,34 @@ mod tests {
             user(&["admin"]).allowed_scopes().to_string(),
             "admin introspect profile"
         );
+    }
+
+    #[test]
+    fn a_change_is_what_a_user_is_not_already() {
+        let ada = User {
+            email: Email::parse("ada@example.com").ok(),
+            display_name: Some("Ada".to_owned()),
+            ..user(&["admin"])
+        };
+        let change = |email: Patch<&str>, display_name: Patch<&str>| UserChange {
+            email: email.map(|email| Email::parse(email).unwrap()),
+            display_name: display_name.map(str::to_owned),
+            roles: Some(ada.roles.clone()),
+            active: Some(true),
+        };
+        let same = change(Patch::Set("ada@example.com"), Patch::Set("Ada"));
+        assert_eq!(same.differing(&ada), UserChange::default());
+        let bare = change(Patch::Clear, Patch::Clear).differing(&ada);
+        assert_eq!(bare.fields(), ["email", "display_name"]);
+        assert_eq!(bare.differing(&user(&["admin"])), UserChange::default());
+        // One may want to be written to as Ada.
+        let spelt = change(Patch::Set("Ada@example.com"), Patch::Keep).differing(&ada);
+        assert_eq!(spelt.fields(), ["email"]);
+        let other = UserChange {
+            roles: Some(BTreeSet::new()),
+            ..UserChange::active(false)
+        };
+        assert_eq!(other.differing(&ada), other);
     }
 
     #[test]

@@ -224,10 +224,11 @@ impl ClientStore for PgStore {
         change: &ClientChange,
         act: &Act,
     ) -> Result<Option<Client>, StoreError> {
-        let client = self.withdraw(|connection| {
+        let is_changed = |(_, is_changed): &(_, bool)| *is_changed;
+        let client = self.withdraw(is_changed, |connection| {
             connection.transaction(|connection| {
                 let Some(mut client) = lock(connection, id)? else {
-                    return Ok(None);
+                    return Ok((None, false));
                 };
                 let changed = change.apply(&mut client, act.at);
                 if !changed.is_empty() {
@@ -235,14 +236,14 @@ impl ClientStore for PgStore {
                     let deed = Deed::new(Action::ClientChanged).target(id);
                     audit::write(connection, &deed.detail(changed.join(" ")), act)?;
                 }
-                Ok(Some(client))
+                Ok((Some(client), !changed.is_empty()))
             })
         });
-        Ok(client?)
+        Ok(client?.0)
     }
 
     fn delete_client(&self, id: &ClientId, act: &Act) -> Result<bool, StoreError> {
-        let is_deleted = self.withdraw(|connection| {
+        let is_deleted = self.withdraw(bool::clone, |connection| {
             connection.transaction(|connection| {
                 let deleted =
                     diesel::delete(clients::table.find(id.as_str())).execute(connection)?;
@@ -289,7 +290,7 @@ impl ClientStore for PgStore {
         slot: Slot,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let is_removed = self.withdraw(|connection| {
+        let is_removed = self.withdraw(bool::clone, |connection| {
             connection.transaction(|connection| {
                 let Some(mut client) = lock(connection, id)? else {
                     return Ok(false);

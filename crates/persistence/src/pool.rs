@@ -104,14 +104,18 @@ impl PgStore {
         self.withdrawals.load(Ordering::Acquire)
     }
 
-    /// Does a piece of work that may take something away, and says so: also where it failed, since
-    /// it may have happened all the same.
+    /// Does a piece of work that may take something away, and says so where its outcome is one that
+    /// does: also where it failed, since it may have happened all the same. Each copy that anybody keeps
+    /// is read again for that.
     pub(crate) fn withdraw<T>(
         &self,
+        takes: impl FnOnce(&T) -> bool,
         work: impl FnOnce(&mut PgConnection) -> Result<T, PgError>,
     ) -> Result<T, PgError> {
         let outcome = self.with(work);
-        self.note_withdrawal();
+        if outcome.as_ref().map_or(true, takes) {
+            self.note_withdrawal();
+        }
         outcome
     }
 

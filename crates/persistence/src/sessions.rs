@@ -191,7 +191,7 @@ impl SessionStore for PgStore {
     }
 
     fn end_session(&self, id: SessionId, reason: EndReason, act: &Act) -> Result<bool, StoreError> {
-        let ended = self.withdraw(|connection| {
+        let ended = self.withdraw(bool::clone, |connection| {
             connection.transaction(|connection| end_one(connection, id, By::Anybody, reason, act))
         });
         Ok(ended?)
@@ -204,7 +204,7 @@ impl SessionStore for PgStore {
         reason: EndReason,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let ended = self.withdraw(|connection| {
+        let ended = self.withdraw(bool::clone, |connection| {
             connection
                 .transaction(|connection| end_one(connection, id, By::User(user), reason, act))
         });
@@ -217,7 +217,8 @@ impl SessionStore for PgStore {
         client: Option<&ClientId>,
         act: &Act,
     ) -> Result<Revocation, StoreError> {
-        let revocation = self.withdraw(|connection| {
+        let is_ended = |revocation: &Revocation| *revocation == Revocation::Ended;
+        let revocation = self.withdraw(is_ended, |connection| {
             connection.transaction(|connection| {
                 let reason = EndReason::Revoked;
                 if end_one(connection, id, By::Client(client), reason, act)? {
@@ -242,7 +243,8 @@ impl SessionStore for PgStore {
         reason: EndReason,
         act: &Act,
     ) -> Result<usize, StoreError> {
-        let ended = self.withdraw(|connection| {
+        let is_any = |ended: &usize| *ended > 0;
+        let ended = self.withdraw(is_any, |connection| {
             connection.transaction(|connection| {
                 let ended = end_all(connection, user, keep, reason, act.at)?;
                 if ended > 0 {

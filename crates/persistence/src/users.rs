@@ -134,23 +134,33 @@ impl UserStore for PgStore {
         if *change == UserChange::default() {
             return Ok(self.find_user(id)?);
         }
-        self.withdraw(|connection| {
+        let takes = |(_, takes): &(_, bool)| *takes;
+        let (user, _) = self.withdraw(takes, |connection| {
             connection.transaction(|connection| {
-                let mut user = change_fields(connection, id, change, act)?;
+                let Some(user) = find(connection, id)? else {
+                    return Ok((None, false));
+                };
+                let change = change.differing(&user);
+                if change == UserChange::default() {
+                    return Ok((Some(user), false));
+                }
+                let mut row = change_fields(connection, id, &change, act)?;
                 if let Some(active) = change.active {
-                    user = change_status(connection, id, active, act)?.or(user);
+                    row = change_status(connection, id, active, act)?.or(row);
                 }
-                match user {
-                    Some(user) => Ok(Some(user.into_user()?)),
-                    None => find(connection, id),
-                }
+                let user = match row {
+                    Some(row) => Some(row.into_user()?),
+                    // Somebody else was faster.
+                    None => find(connection, id)?,
+                };
+                Ok((user, takes_away(&change)))
             })
-        })
-        .map_err(CreateUserError::from)
+        })?;
+        Ok(user)
     }
 
     fn delete_user(&self, id: UserId, act: &Act) -> Result<bool, StoreError> {
-        let deleted = self.withdraw(|connection| {
+        let deleted = self.withdraw(is_one, |connection| {
             connection.transaction(|connection| {
                 let no_text = None::<&str>;
                 let changed = diesel::update(living().filter(users::id.eq(id.get())))
@@ -172,7 +182,7 @@ impl UserStore for PgStore {
                 Ok(changed)
             })
         });
-        is_one(deleted)
+        Ok(is_one(&deleted?))
     }
 
     fn set_password_hash(
@@ -181,7 +191,7 @@ impl UserStore for PgStore {
         hash: &PasswordHash,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let changed = self.withdraw(|connection| {
+        let changed = self.withdraw(is_one, |connection| {
             connection.transaction(|connection| {
                 let changed = diesel::update(living().filter(users::id.eq(id.get())))
                     .set((
@@ -196,7 +206,7 @@ impl UserStore for PgStore {
                 Ok(changed)
             })
         });
-        is_one(changed)
+        Ok(is_one(&changed?))
     }
 
     fn change_password(
@@ -207,7 +217,7 @@ impl UserStore for PgStore {
         keep: SessionId,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let changed = self.withdraw(|connection| {
+        let changed = self.withdraw(is_one, |connection| {
             connection.transaction(|connection| {
                 let unchanged = living()
                     .filter(users::id.eq(id.get()))
@@ -226,7 +236,7 @@ impl UserStore for PgStore {
                 Ok(changed)
             })
         });
-        is_one(changed)
+        Ok(is_one(&changed?))
     }
 
     fn upgrade_password_hash(
@@ -248,7 +258,7 @@ impl UserStore for PgStore {
             })?;
             Ok(changed)
         });
-        is_one(changed)
+        Ok(is_one(&changed?))
     }
 }
 
@@ -259,6 +269,16 @@ fn find(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, PgErr
         .first(connection)
         .optional()?;
     Ok(row.map(UserRow::into_user).transpose()?)
+}
+
+/// Whether the user may have been good for something before that is over: by anything but what people
+/// call the user.
+fn takes_away(change: &UserChange) -> bool {
+    let named = UserChange {
+        display_name: change.display_name.clone(),
+        ..UserChange::default()
+    };
+    *change != named
 }
 
 /// Changes everything but whether the user may log in. `None` where there is nothing to change,
@@ -339,8 +359,12 @@ fn after_all_with(prefix: &str) -> Option<String> {
     None
 }
 
-fn is_one(changed: Result<usize, PgError>) -> Result<bool, StoreError> {
-    Ok(changed? == 1)
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "what looks at any outcome looks at it by reference"
+)]
+fn is_one(changed: &usize) -> bool {
+    *changed == 1
 }
 
 #[cfg(test)]

@@ -11,9 +11,13 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use passgate_domain::ports::{CreateUserError, StoreError, UserQuery, UserStore};
-use passgate_domain::testing::{act, new_user};
-use passgate_domain::{PasswordHash, UserChange, Username};
+use passgate_domain::client::{ClientChange, Slot};
+use passgate_domain::ports::{
+    ClientStore, CreateUserError, SessionStore, StoreError, UserQuery, UserStore,
+};
+use passgate_domain::session::{EndReason, Revocation, SessionId};
+use passgate_domain::testing::{act, new_client, new_user};
+use passgate_domain::{ClientId, Email, PasswordHash, Patch, UserChange, Username};
 use passgate_local_postgres::testing::admin_url;
 use passgate_persistence::testing::TestDatabase;
 use passgate_persistence::{OpenError, PgStore, PoolSettings};
@@ -284,6 +288,70 @@ fn whoever_keeps_a_copy_is_told_when_something_was_taken_away() {
     assert_ne!(disabled, before);
     clone.delete_user(matt.id, &act(now)).unwrap();
     assert_ne!(store.withdrawals(), disabled);
+}
+
+/// Each copy that anybody keeps is read again for it: nobody may bring that about by asking for what is
+/// so already.
+#[test]
+fn what_ends_nothing_is_told_to_nobody_who_keeps_a_copy() {
+    let database = TestDatabase::new();
+    let store = PgStore::open(&database.url(), &PoolSettings::with_size(1)).unwrap();
+    let now = datetime!(2026-11-01 12:00 UTC);
+    let act = act(now);
+    let matt = store.create_user(&new_user("matt"), &act).unwrap();
+    let client = store
+        .create_client(&new_client("billing", ""), &act)
+        .unwrap();
+    let before = store.withdrawals();
+    let (revoked, nobodys) = (EndReason::Revoked, SessionId::random());
+    let ended = store.revoke_session(nobodys, None, &act).unwrap();
+    assert_eq!(ended, Revocation::NotAlive);
+    assert!(!store.end_session(nobodys, revoked, &act).unwrap());
+    assert!(
+        !store
+            .end_session_of(matt.id, nobodys, revoked, &act)
+            .unwrap()
+    );
+    assert_eq!(store.end_sessions(matt.id, None, revoked, &act).unwrap(), 0);
+    let named = UserChange {
+        display_name: Patch::Set("Matt".to_owned()),
+        ..UserChange::default()
+    };
+    let same = UserChange {
+        email: Patch::Clear,
+        ..UserChange::active(true)
+    };
+    for change in [&named, &same] {
+        store.update_user(matt.id, change, &act).unwrap().unwrap();
+    }
+    let nothing = ClientChange::default();
+    store.update_client(&client.id, &nothing, &act).unwrap();
+    assert!(
+        !store
+            .remove_client_secret(&client.id, Slot::Second, &act)
+            .unwrap()
+    );
+    let nobody = ClientId::parse("nobody").unwrap();
+    assert!(!store.delete_client(&nobody, &act).unwrap());
+    assert_eq!(store.withdrawals(), before);
+    let renamed = UserChange {
+        email: Patch::Set(Email::parse("matt@example.com").unwrap()),
+        ..named
+    };
+    store.update_user(matt.id, &renamed, &act).unwrap();
+    assert_ne!(store.withdrawals(), before, "others rely on an address");
+    let before = store.withdrawals();
+    assert!(
+        store
+            .remove_client_secret(&client.id, Slot::First, &act)
+            .unwrap()
+    );
+    assert_ne!(store.withdrawals(), before);
+    // Nobody knows what became of it.
+    let before = store.withdrawals();
+    database.take_away();
+    store.end_session(nobodys, revoked, &act).unwrap_err();
+    assert_ne!(store.withdrawals(), before);
 }
 
 #[derive(QueryableByName)]

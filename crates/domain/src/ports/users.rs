@@ -153,9 +153,9 @@ pub trait UserStore: Send + Sync {
         progress: &mut dyn FnMut(usize),
     ) -> Result<ImportSummary, ImportUsersError>;
 
-    /// Changes a user, and returns it as it is then; `None` if there is no such user. Where nothing
-    /// is to be changed, MUST change nothing:
-    /// [`Action::UserChanged`](crate::audit::Action::UserChanged).
+    /// Changes a user, and returns it as it is then; `None` if there is no such user. Of what the user
+    /// is already ([`UserChange::differing`]) nothing MUST be changed, nor written down:
+    /// [`Action::UserChanged`](crate::audit::Action::UserChanged) names what differed.
     ///
     /// Disabling a disabled user MUST keep the earlier time. Disabling MUST end every session of
     /// the user in the same change, with [`EndReason::UserDisabled`](crate::session::EndReason::UserDisabled):

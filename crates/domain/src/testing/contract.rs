@@ -51,6 +51,7 @@ macro_rules! store_contract {
             disabling_keeps_the_first_time_and_the_credentials
             enabling_restores
             a_profile_changes_where_it_is_told_to
+            what_a_user_is_already_is_no_change
             an_address_of_somebody_else_changes_nothing
             roles_and_status_change_together
             a_deleted_user_is_not_there_any_more

@@ -216,6 +216,10 @@ impl UserStore for MemoryStore {
         act: &Act,
     ) -> Result<Option<User>, CreateUserError> {
         let mut state = self.state();
+        let Some(held) = state.living_mut(id) else {
+            return Ok(None);
+        };
+        let change = change.differing(&held.user);
         if let Patch::Set(email) = &change.email {
             let mut others = state.living().filter(|held| held.user.id != id);
             if others.any(|held| held.user.email.as_ref() == Some(email)) {

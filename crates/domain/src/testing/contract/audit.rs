@@ -9,7 +9,7 @@ use crate::audit::{Act, Action, Actor, Deed, Event, EventFilter};
 use crate::ports::{AuditStore, SessionStore, UserStore};
 use crate::session::EndReason;
 use crate::testing::{act, new_user};
-use crate::{PasswordHash, Patch, User, UserChange};
+use crate::{PasswordHash, Patch, Role, User, UserChange};
 
 pub(super) fn all<S: AuditStore + ?Sized>(store: &S) -> Vec<Event> {
     let filter = EventFilter {
@@ -191,7 +191,7 @@ pub fn what_changes_an_account_is_written_down<S: UserStore + AuditStore + ?Size
     let user = matt(store);
     let change = UserChange {
         display_name: Patch::Set("Matt".to_owned()),
-        roles: Some(std::collections::BTreeSet::new()),
+        roles: Some([Role::admin()].into()),
         active: Some(false),
         ..UserChange::default()
     };

@@ -2,9 +2,12 @@
 
 use time::Duration;
 
+use super::audit::{all, since};
 use super::users::{id, name, with_email};
 use super::{LATER, NOW};
-use crate::ports::{CreateUserError, ImportConflict, ImportUsersError, UniqueField, UserStore};
+use crate::ports::{
+    AuditStore, CreateUserError, ImportConflict, ImportUsersError, UniqueField, UserStore,
+};
 use crate::testing::{act, new_user};
 use crate::{Email, ImportedUser, PasswordHash, Patch, Role, UserChange, UserStatus};
 
@@ -70,6 +73,33 @@ pub fn a_profile_changes_where_it_is_told_to<S: UserStore + ?Sized>(store: &S) {
         .update_user(id(4711), &UserChange::default(), &act(NOW))
         .unwrap();
     assert_eq!(nobody, None);
+}
+
+pub fn what_a_user_is_already_is_no_change<S: UserStore + AuditStore + ?Sized>(store: &S) {
+    let user = store
+        .create_user(&with_email("matt", "matt@example.com"), &act(NOW))
+        .unwrap();
+    let change = UserChange {
+        email: Patch::Set(Email::parse("matt@example.com").unwrap()),
+        display_name: Patch::Set("Matt".to_owned()),
+        roles: Some([Role::admin()].into()),
+        active: Some(true),
+    };
+    let known = all(store).len();
+    let update = |at| {
+        let updated = store.update_user(user.id, &change, &act(at)).unwrap();
+        updated.unwrap()
+    };
+    let changed = update(NOW);
+    assert_eq!(changed.display_name.as_deref(), Some("Matt"));
+    assert_eq!(update(LATER), changed);
+    assert_eq!(
+        since(store, known),
+        [format!(
+            "operator user_changed {} display_name roles",
+            user.id
+        )]
+    );
 }
 
 pub fn an_address_of_somebody_else_changes_nothing<S: UserStore + ?Sized>(store: &S) {
