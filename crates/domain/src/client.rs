@@ -8,6 +8,7 @@ mod secret;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -140,6 +141,33 @@ impl Client {
                 .iter()
                 .any(|secret| was_there(secret.created_at))
     }
+
+    /// When a secret that the client is given now counts as made: now, unless its last one may have
+    /// ended in this second. Tokens count whole seconds, and one of that secret would be good again; so
+    /// it is the next one then.
+    pub fn secret_time(&self, now: OffsetDateTime) -> OffsetDateTime {
+        let changed = self.updated_at.unix_timestamp();
+        if !self.secrets.is_empty() || changed < now.unix_timestamp() {
+            return now;
+        }
+        let next = OffsetDateTime::from_unix_timestamp(changed + 1);
+        next.ok().filter(is_near(now)).unwrap_or(now)
+    }
+
+    /// When a token of its own that is made now says that it was: now, or as soon as one of its secrets
+    /// counts as made. Verifiers have more leeway than that.
+    pub fn token_time(&self, now: OffsetDateTime) -> OffsetDateTime {
+        let oldest = self.secrets.iter().map(|secret| secret.created_at).min();
+        oldest.filter(is_near(now)).unwrap_or(now).max(now)
+    }
+}
+
+/// How far the clocks of those who change clients and make tokens may be apart, for what is told by the
+/// second.
+const APART: Duration = Duration::from_secs(5);
+
+fn is_near(now: OffsetDateTime) -> impl Fn(&OffsetDateTime) -> bool {
+    move |at| *at <= now + APART
 }
 
 /// A client to be registered.
@@ -295,6 +323,44 @@ mod tests {
         assert!(client.honours(later.replace_nanosecond(0).unwrap()));
         assert!(!client.honours(later - Duration::SECOND));
         assert!(!client.honours(NOW));
+    }
+
+    #[test]
+    fn a_token_does_not_come_back_with_a_secret_of_the_same_second() {
+        let second = |millis| NOW.replace_millisecond(millis).unwrap();
+        let mut client = client();
+        client.secrets.clear();
+        client.updated_at = second(200);
+        let next = NOW.replace_nanosecond(0).unwrap() + Duration::SECOND;
+        let made = client.secret_time(second(400));
+        assert_eq!(made, next);
+        client.secrets.push(ClientSecret {
+            slot: Slot::First,
+            digest: SecretDigest::new([8; 32]),
+            hint: SecretHint::of("pgc_secret"),
+            created_at: made,
+        });
+        assert!(!client.honours(second(100)));
+        // Its own are good from the beginning, also where a clock is a little behind.
+        for now in [second(500), second(0) - Duration::SECOND, next] {
+            assert!(client.honours(client.token_time(now)), "{now}");
+        }
+        let later = NOW + Duration::HOUR;
+        assert_eq!(client.token_time(later), later);
+    }
+
+    #[test]
+    fn a_secret_is_made_when_it_is_if_another_is_there_or_none_was_of_late() {
+        assert_eq!(client().secret_time(NOW), NOW);
+        let mut client = client();
+        client.secrets.clear();
+        let later = NOW + Duration::SECOND;
+        assert_eq!(client.secret_time(later), later);
+        // The clock was far ahead when it was changed: nobody waits for that.
+        assert_eq!(
+            client.secret_time(NOW - Duration::HOUR),
+            NOW - Duration::HOUR
+        );
     }
 
     proptest! {

@@ -58,7 +58,7 @@ pub fn client_token<S: ClientStore + AuditStore + GuessStore + ?Sized>(
         return Err(ClientError::Grant(grant).into());
     }
     let scope = own_scope(&client, &command.scope)?;
-    let granted = tokens.grant_to_client(&client.id, scope)?;
+    let granted = tokens.grant_to_client(&client, scope)?;
     let deed = Deed::new(Action::ClientTokenIssued).target(&client.id);
     let deed = deed.detail(granted.access_token.token_id());
     let act = act.by(Actor::Client(client.id));

@@ -3,9 +3,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use passgate_domain::client::Client;
 use passgate_domain::session::{Device, Generation, NewSession, SessionId};
 use passgate_domain::token::{TokenClaims, UserClaims};
-use passgate_domain::{ClientId, Clock, ScopeSet, User};
+use passgate_domain::{Clock, ScopeSet, User};
 use thiserror::Error;
 use time::OffsetDateTime;
 
@@ -209,17 +210,18 @@ impl Tokens {
     /// A token that is about the client itself (RFC 9068 section 2.2).
     pub(super) fn grant_to_client(
         &self,
-        client: &ClientId,
+        client: &Client,
         scope: ScopeSet,
     ) -> Result<ClientGranted, IssueError> {
-        let subject = Subject::parse(&client.subject())?;
+        let subject = Subject::parse(&client.id.subject())?;
         let access_token = self
             .issuer
             .access(&subject, &self.audience)
             .scope(&scope)
             .roles(&BTreeSet::new())
-            .client_id(client.as_str())
+            .client_id(client.id.as_str())
             .extra(&TokenClaims::default())
+            .made_at(client.token_time(self.now()))
             .sign()?;
         Ok(ClientGranted {
             access_token,

@@ -109,6 +109,7 @@ impl Issuer {
             scope: None,
             roles: None,
             client_id: None,
+            made_at: None,
             extra: Ok(Map::new()),
         }
     }
@@ -134,6 +135,7 @@ pub struct Mint<'a> {
     scope: Option<&'a ScopeSet>,
     roles: Option<&'a BTreeSet<Role>>,
     client_id: Option<&'a str>,
+    made_at: Option<OffsetDateTime>,
     extra: Result<Map<String, Value>, IssueError>,
 }
 
@@ -189,6 +191,13 @@ impl<'a> Mint<'a> {
         self
     }
 
+    /// Makes the token say that it was made at another time, a little later than now.
+    #[cfg(feature = "flows")]
+    pub(crate) fn made_at(mut self, made_at: OffsetDateTime) -> Self {
+        self.made_at = Some(made_at);
+        self
+    }
+
     /// Makes the token live shorter than the issuer's others; a longer life changes nothing.
     pub fn shorten(mut self, ttl: Ttl) -> Self {
         self.ttl = self.ttl.min(ttl);
@@ -217,6 +226,7 @@ impl<'a> Mint<'a> {
         let token_id = Uuid::new_v4().to_string();
         let now = self.issuer.clock.now();
         let held = self.issuer.signer.hold(now)?;
+        let now = self.made_at.unwrap_or(now);
         let now = now.replace_nanosecond(0).map_err(|_| IssueError::Sign)?;
         let expires_at = now + self.ttl.get();
         let claims = NewClaims {

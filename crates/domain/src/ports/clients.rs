@@ -79,8 +79,8 @@ pub trait ClientStore: Send + Sync {
     fn delete_client(&self, id: &ClientId, act: &Act) -> Result<bool, StoreError>;
 
     /// Keeps one more secret in the first slot that is free:
-    /// [`Action::ClientSecretAdded`](crate::audit::Action::ClientSecretAdded). Of concurrent calls no
-    /// more MUST succeed than there are slots free.
+    /// [`Action::ClientSecretAdded`](crate::audit::Action::ClientSecretAdded). It was made when
+    /// [`Client::secret_time`] says. Of concurrent calls no more MUST succeed than there are slots free.
     ///
     /// # Errors
     /// [`StoreError`].

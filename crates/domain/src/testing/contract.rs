@@ -81,6 +81,7 @@ macro_rules! store_contract {
             a_client_changes_where_it_is_told_to
             of_concurrent_changes_of_a_client_none_is_lost
             a_client_has_two_secrets_at_most
+            a_secret_after_the_last_counts_from_another_second
             of_concurrent_secrets_as_many_are_kept_as_there_is_room_for
             a_deleted_client_is_gone
             what_changes_a_client_is_written_down

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::audit::since;
 use super::{LATER, NOW};
@@ -198,6 +198,19 @@ pub fn a_client_has_two_secrets_at_most<S: ClientStore + ?Sized>(store: &S) {
     assert_eq!(nobody.unwrap(), AddedSecret::NoClient);
     let nobody = store.remove_client_secret(&id("other"), Slot::First, &act(NOW));
     assert!(!nobody.unwrap());
+}
+
+pub fn a_secret_after_the_last_counts_from_another_second<S: ClientStore + ?Sized>(store: &S) {
+    let client = register(store, "billing");
+    let removed = store.remove_client_secret(&client.id, Slot::First, &act(LATER));
+    assert!(removed.unwrap());
+    let soon = LATER + Duration::MILLISECOND;
+    let added = store.add_client_secret(&client.id, &new_secret(2), &act(soon));
+    let next = LATER.replace_nanosecond(0).unwrap() + Duration::SECOND;
+    let second = secret(&new_secret(2), Slot::First, next);
+    assert_eq!(added.unwrap(), AddedSecret::Added(second.clone()));
+    let client = store.find_client(&client.id).unwrap().unwrap();
+    assert_eq!((client.secrets, client.updated_at), (vec![second], soon));
 }
 
 pub fn of_concurrent_secrets_as_many_are_kept_as_there_is_room_for<S>(store: &S)

@@ -125,7 +125,7 @@ impl ClientStore for MemoryStore {
         let Some(slot) = Slot::ALL.into_iter().find(is_free) else {
             return Ok(AddedSecret::Full);
         };
-        let secret = kept(secret, slot, act.at);
+        let secret = kept(secret, slot, client.secret_time(act.at));
         client.secrets.push(secret.clone());
         client.secrets.sort_by_key(|held| held.slot);
         client.updated_at = act.at;
