@@ -17,8 +17,8 @@ use crate::schema::guesses;
 use crate::sessions::open;
 use crate::statement::{Prepared, Statement};
 
-/// One round trip for the account and all that stands against a guess. Where an account has a great
-/// many sessions some of them are looked at: the few addresses of such an account are in any of them.
+/// One round trip for the account and all that stands against a guess. Of the sessions of an account
+/// those are looked at that were not ended, of which there are a thousand, and as many of any.
 struct Look;
 
 impl Statement for Look {
@@ -29,7 +29,10 @@ impl Statement for Look {
            (SELECT array_agg(not_before ORDER BY key) FROM waiting) AS waiting_until,
            CASE WHEN EXISTS (SELECT FROM waiting) THEN ARRAY (
                SELECT DISTINCT address FROM (
-                   SELECT address FROM sessions WHERE sessions.user_id = users.id LIMIT 1000
+                   (SELECT address FROM sessions
+                    WHERE sessions.user_id = users.id AND ended_at IS NULL ORDER BY id LIMIT 1000)
+                   UNION ALL
+                   (SELECT address FROM sessions WHERE sessions.user_id = users.id LIMIT 1000)
                ) AS theirs
                WHERE address = $4 OR starts_with(address, $5) LIMIT 100)
            END AS addresses,
