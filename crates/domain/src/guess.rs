@@ -67,11 +67,14 @@ pub enum Guesser {
     Client,
     /// Accounts made, or asked for, from one address.
     Registration,
+    /// No guesses: what one user changes about the own account, and the tokens that one client gets for
+    /// itself. Each leaves an event that is kept.
+    Caller,
 }
 
 impl Guesser {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Account,
         Self::Address,
         Self::Network,
@@ -79,6 +82,7 @@ impl Guesser {
         Self::Device,
         Self::Client,
         Self::Registration,
+        Self::Caller,
     ];
 
     /// The name for programs and for the log, which stays.
@@ -91,6 +95,7 @@ impl Guesser {
             Self::Device => "device",
             Self::Client => "client",
             Self::Registration => "registration",
+            Self::Caller => "caller",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Double, Nullable, Text, Timestamptz};
 use passgate_domain::audit::Act;
-use passgate_domain::guess::{Charge, Counted, Tally, subscriber};
+use passgate_domain::guess::{Charge, Counted, GuessKey, Tally, subscriber};
 use passgate_domain::ports::{Guess, GuessStore, Opening, Prospect, StoreError};
 use passgate_domain::session::NewSession;
 use passgate_domain::{PasswordHash, Username};
@@ -138,20 +138,23 @@ fn waits(charges: &[Charge], key: &[u8], until: OffsetDateTime, now: OffsetDateT
     charges.any(|charge| tally.waits(&charge.budget, now).is_some())
 }
 
-fn waiting_until(
+/// The key that has to wait longest, if any has to.
+fn waiting_longest(
     connection: &mut PgConnection,
     charges: &[Charge],
     now: OffsetDateTime,
-) -> QueryResult<Option<OffsetDateTime>> {
+) -> QueryResult<Option<(GuessKey, OffsetDateTime)>> {
     let kept: Vec<(Vec<u8>, OffsetDateTime)> = guesses::table
         .filter(guesses::key.eq_any(bytes(charges)))
         .filter(guesses::not_before.gt(now))
         .select((guesses::key, guesses::not_before))
         .load(connection)?;
-    let waiting = kept
-        .into_iter()
-        .filter(|(key, until)| waits(charges, key, *until, now));
-    Ok(waiting.map(|(_, until)| until).max())
+    let waiting = charges.iter().filter_map(|charge| {
+        let key = charge.key;
+        let (_, until) = kept.iter().find(|(kept, _)| kept == key.as_bytes())?;
+        waits(charges, key.as_bytes(), *until, now).then_some((key, *until))
+    });
+    Ok(waiting.max_by_key(|(_, until)| *until))
 }
 
 impl GuessStore for PgStore {
@@ -233,8 +236,8 @@ impl GuessStore for PgStore {
             if self.noted(opened) {
                 return Ok(Opening::Opened);
             }
-            let until = waiting_until(connection, charges, act.at)?;
-            Ok(until.map_or(Opening::Stale, Opening::Waiting))
+            let waiting = waiting_longest(connection, charges, act.at)?;
+            Ok(waiting.map_or(Opening::Stale, |(key, until)| Opening::Waiting(key, until)))
         });
         Ok(opening?)
     }

@@ -260,7 +260,7 @@ fn too_many_parts(error: &TooManyGuesses) -> Parts {
     Parts::new(
         StatusCode::TOO_MANY_REQUESTS,
         "slow_down",
-        format!("Too many failed attempts: try again in {seconds} s"),
+        format!("Too many {}: try again in {seconds} s", error.what()),
     )
     .with(header::RETRY_AFTER, &seconds.to_string())
     .with(

@@ -109,12 +109,22 @@ pub async fn change_profile(
     let user = blocking::run::<_, ApiError, _>(move || {
         let caller = Caller::of(&state, &token)?;
         let act = caller.act(&state, &origin);
-        if matches!(change.email, Patch::Set(_)) {
-            state
-                .guessing
-                .count_email(&state.store, caller.user.id, &act)?;
+        let Caller { user, session } = caller;
+        let change = change.differing(&user);
+        if change == UserChange::default() {
+            return Ok(user);
         }
-        let changed = state.store.update_user(caller.user.id, &change, &act);
+        let AppState {
+            store, guessing, ..
+        } = &**state;
+        if matches!(change.email, Patch::Set(_)) {
+            guessing.count_email(store, user.id, &act)?;
+        } else {
+            guessing.count_change(store, user.id, &act)?;
+        }
+        let changed = store.update_user(user.id, &change, &act);
+        // What people call somebody voids no copies but the caller's own.
+        state.live.forget(session);
         changed
             .map_err(RegisterError::from)?
             .ok_or(ApiError::SessionEnded)

@@ -23,7 +23,7 @@ pub(super) enum Guarded {
 /// Of every path that takes guesses.
 #[derive(IntoResponses)]
 pub(super) enum TooManyGuesses {
-    /// Too many failed attempts: try again after the time in `Retry-After`
+    /// Too many failed attempts, or changes: try again after the time in `Retry-After`
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(Problem),
 }

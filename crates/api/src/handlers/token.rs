@@ -84,7 +84,7 @@ pub struct TokenResponse {
         (status = 401, description = "Incorrect username or password, or the client does not prove itself", body = OAuthProblem),
         (status = 413, description = "The body is too long", body = OAuthProblem),
         (status = 415, description = "The body is no form", body = OAuthProblem),
-        (status = 429, description = "Too many failed attempts: try again after the time in `Retry-After`", body = OAuthProblem),
+        (status = 429, description = "Too many failed attempts, or tokens of a client's own: try again after the time in `Retry-After`", body = OAuthProblem),
         (status = 503, description = "Busy: try again after the time in `Retry-After`", body = OAuthProblem),
     )
 )]

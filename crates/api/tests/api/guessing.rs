@@ -245,6 +245,13 @@ fn accounts_are_asked_for_within_a_budget() {
             Some("\"registration\";q=2;w=7200")
         );
     }
+    // Nor does it wait for those who count just now: a flood of such requests would hold all connections.
+    let mut counting = app.database.connect();
+    counting
+        .batch_execute("BEGIN; SELECT FROM guesses FOR UPDATE")
+        .unwrap();
+    ask("ada").expect(429);
+    counting.batch_execute("COMMIT").unwrap();
     assert!(app.log_in("ada", PASSWORD).status == 401);
 }
 
@@ -267,6 +274,42 @@ fn a_user_asks_for_email_addresses_within_a_budget() {
     // What tells nothing is no guess.
     ask(json!({"display_name": "Matt"})).expect(200);
     ask(json!({"email": null})).expect(200);
+}
+
+/// Each leaves an event that is kept.
+#[test]
+fn a_user_changes_the_own_account_within_a_budget_and_what_is_no_change_is_free() {
+    let app = App::spawn();
+    app.register("matt");
+    let token = app.token("matt");
+    let change = |body| app.ask_json(&token, "PATCH", "/users/me", &body);
+    for number in 0..100 {
+        let name = format!("Matt {number}");
+        let changed = change(json!({"display_name": name, "email": null})).expect(200);
+        let shown = app.get_as(&token, "/users/me").expect(200);
+        assert_eq!((&changed, &shown["display_name"]), (&shown, &json!(name)));
+        let again = change(json!({"display_name": name, "email": null})).expect(200);
+        assert_eq!(again, changed);
+    }
+    let refused = change(json!({"display_name": "Matt"}));
+    let problem = refused.expect(429);
+    let told = problem["detail"].as_str().unwrap();
+    assert!(
+        told.starts_with("Too many requests: try again in"),
+        "{told}"
+    );
+    assert_eq!(
+        refused.header("ratelimit-policy"),
+        Some("\"caller\";q=100;w=3600")
+    );
+    change(json!({"email": "matt@example.com"})).expect(429);
+    change(json!({"display_name": "Matt 99"})).expect(200);
+    let events: i64 = diesel::dsl::sql::<BigInt>(
+        "SELECT count(*) FROM audit_events WHERE action = 'user_changed'",
+    )
+    .get_result(&mut app.database.connect())
+    .unwrap();
+    assert_eq!(events, 100);
 }
 
 #[test]

@@ -38,7 +38,8 @@ pub enum ClientError {
     /// It is who it says, and may not get tokens this way.
     #[error("the client may not use the grant {0}")]
     Grant(Grant),
-    /// It did not prove itself, as too many before it from the same address.
+    /// It did not prove itself, as too many before it from the same address; or it did, and got too
+    /// many tokens for itself.
     #[error(transparent)]
     TooMany(#[from] TooManyGuesses),
     /// The store could not answer.

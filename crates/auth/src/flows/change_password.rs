@@ -100,7 +100,8 @@ pub fn change_password<S: UserStore + AuditStore + GuessStore + ?Sized>(
         store.record(&deed, act)?;
         return Err(ChangePasswordError::Incorrect);
     }
-    guessing.still(store, &admitted, act.at)?;
+    let still = guessing.still(store, &admitted, act.at);
+    still.map_err(|error| guessing.given_up(error))?;
     let hash = super::hashing(|| passwords.hash_blocking(new))?;
     if store.change_password(*user_id, stored, &hash, *session, act)? {
         Ok(())

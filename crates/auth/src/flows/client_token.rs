@@ -58,6 +58,8 @@ pub fn client_token<S: ClientStore + AuditStore + GuessStore + ?Sized>(
         return Err(ClientError::Grant(grant).into());
     }
     let scope = own_scope(&client, &command.scope)?;
+    let counted = guessing.count_token(store, &client.id, act.at);
+    counted.map_err(ClientError::TooMany)?;
     let granted = tokens.grant_to_client(&client, scope)?;
     let deed = Deed::new(Action::ClientTokenIssued).target(&client.id);
     let deed = deed.detail(granted.access_token.token_id());

@@ -15,7 +15,7 @@ use passgate_domain::ports::{
     Guess, GuessStore, Opening, Prospect, SessionStore, StoreError, UserStore,
 };
 use passgate_domain::session::NewSession;
-use passgate_domain::{Credentials, PasswordHash, UserId, Username};
+use passgate_domain::{ClientId, Credentials, PasswordHash, UserId, Username};
 use thiserror::Error;
 use time::OffsetDateTime;
 
@@ -125,7 +125,8 @@ impl Guessing {
     }
 
     /// Whether a guess that was admitted would be still: before its outcome is told in another way
-    /// than by [`Guessing::count`] or [`Guessing::open`].
+    /// than by [`Guessing::count`] or [`Guessing::open`]. Its refusal is not among those that are told of
+    /// yet, see [`Guessing::given_up`].
     pub(super) fn still<S: UserStore + GuessStore + ?Sized>(
         &self,
         store: &S,
@@ -141,8 +142,16 @@ impl Guessing {
         let (prospect, _) = self.look(store, &guess)?;
         match longest(&admitted.charges, &prospect.waiting) {
             None => Ok(()),
-            Some((until, charge)) => Err(self.refuse(charge, until, now).into()),
+            Some((until, charge)) => Err(refusal(charge, until, now).into()),
         }
+    }
+
+    /// Says that a guess which was overtaken is refused, and not tried again under another budget.
+    pub(super) fn given_up(&self, error: NotAdmitted) -> NotAdmitted {
+        if let NotAdmitted::TooMany(refusal) = &error {
+            self.tell_of(refusal);
+        }
+        error
     }
 
     /// Counts a wrong guess, and says which budgets it has used up. A guess that was overtaken by
@@ -167,7 +176,8 @@ impl Guessing {
         Ok(used_up.map(|charge| charge.guesser).collect())
     }
 
-    /// Opens a session for a right guess, unless it was overtaken by wrong ones.
+    /// Opens a session for a right guess, unless it was overtaken by wrong ones: see
+    /// [`Guessing::given_up`].
     pub(super) fn open<S: SessionStore + GuessStore + ?Sized>(
         &self,
         store: &S,
@@ -181,9 +191,10 @@ impl Guessing {
             match store.open_session_within(session, credential, charges, act) {
                 Ok(Opening::Opened) => return Ok(true),
                 Ok(Opening::Stale) => return Ok(false),
-                Ok(Opening::Waiting(until)) => {
-                    let refuse = |charge| self.refuse(charge, until, act.at).into();
-                    return charges.first().map_or(Ok(false), |of| Err(refuse(of)));
+                Ok(Opening::Waiting(key, until)) => {
+                    let charge = charges.iter().find(|charge| charge.key == key);
+                    let refusal = charge.map(|charge| refusal(charge, until, act.at));
+                    return refusal.map_or(Ok(false), |refusal| Err(refusal.into()));
                 }
                 // Whether that was the table of guesses shows when it is left out.
                 Err(error @ StoreError::Internal(_)) => self.fallback.begin(&error, act.at),
@@ -191,7 +202,7 @@ impl Guessing {
             }
         }
         match longest(charges, &self.fallback.waiting(charges, act.at)) {
-            Some((until, charge)) => Err(self.refuse(charge, until, act.at).into()),
+            Some((until, charge)) => Err(refusal(charge, until, act.at).into()),
             None => Ok(store.open_session(session, credential, act)?),
         }
     }
@@ -243,7 +254,48 @@ impl Guessing {
             key: self.keys.of_email_by(user),
             budget,
         }));
+        charges.extend(self.of_user(user));
         self.count_alone(store, &charges, act.at)
+    }
+
+    /// Counts a change that a user makes to the own account, before it is made: each leaves an event.
+    /// One of the email address is [`Guessing::count_email`]'s.
+    ///
+    /// # Errors
+    /// [`TooManyGuesses`] if the user made too many before.
+    pub fn count_change<S: GuessStore + ?Sized>(
+        &self,
+        store: &S,
+        user: UserId,
+        act: &Act,
+    ) -> Result<(), TooManyGuesses> {
+        let charges: Vec<Charge> = self.of_user(user).into_iter().collect();
+        self.count_alone(store, &charges, act.at)
+    }
+
+    /// Counts a token that a client gets for itself, before it is made: each leaves an event. Nobody
+    /// else can use this up, since the client has proved itself.
+    pub(super) fn count_token<S: GuessStore + ?Sized>(
+        &self,
+        store: &S,
+        client: &ClientId,
+        now: OffsetDateTime,
+    ) -> Result<(), TooManyGuesses> {
+        let charge = limits::of_client().map(|budget| Charge {
+            guesser: Guesser::Caller,
+            key: self.keys.of_client(client),
+            budget,
+        });
+        let charges: Vec<Charge> = charge.into_iter().collect();
+        self.count_alone(store, &charges, now)
+    }
+
+    fn of_user(&self, user: UserId) -> Option<Charge> {
+        Some(Charge {
+            guesser: Guesser::Caller,
+            key: self.keys.of_user(user),
+            budget: limits::of_user()?,
+        })
     }
 
     fn of_registration(&self, act: &Act) -> Vec<Charge> {
@@ -266,13 +318,18 @@ impl Guessing {
         self.keys.make_device(device, username.key(), now)
     }
 
-    /// Counts what is not looked at before.
+    /// Counts what no password is hashed for. Where one of the budgets is used up that costs a read, and
+    /// nobody waits for anybody's row: the counting would lock all of them, and make those that are not
+    /// there.
     fn count_alone<S: GuessStore + ?Sized>(
         &self,
         store: &S,
         charges: &[Charge],
         now: OffsetDateTime,
     ) -> Result<(), TooManyGuesses> {
+        if let Some((until, charge)) = longest(charges, &self.waiting(store, charges, now)) {
+            return Err(self.refuse(charge, until, now));
+        }
         let counted = self.count_all(store, charges, true, now);
         self.told(charges, &counted, now)
     }
@@ -313,6 +370,30 @@ impl Guessing {
         self.fallback.count(charges, now)
     }
 
+    fn waiting<S: GuessStore + ?Sized>(
+        &self,
+        store: &S,
+        charges: &[Charge],
+        now: OffsetDateTime,
+    ) -> Vec<(GuessKey, OffsetDateTime)> {
+        if charges.is_empty() {
+            return Vec::new();
+        }
+        let guess = Guess {
+            username: None,
+            charges,
+            address: None,
+            now,
+        };
+        if !self.fallback.is_on(now) {
+            match store.look_at_guess(&guess) {
+                Ok(prospect) => return prospect.waiting,
+                Err(error) => self.fallback.begin(&error, now),
+            }
+        }
+        self.fallback.waiting(charges, now)
+    }
+
     fn look<S: UserStore + GuessStore + ?Sized>(
         &self,
         store: &S,
@@ -350,15 +431,24 @@ impl Guessing {
         until: OffsetDateTime,
         now: OffsetDateTime,
     ) -> TooManyGuesses {
-        self.refused[charge.guesser as usize].fetch_add(1, Ordering::Relaxed);
-        let wait = Duration::try_from(until - now).ok();
-        TooManyGuesses {
-            guesser: charge.guesser,
-            budget: charge.budget,
-            retry_after: wait
-                .filter(|wait| !wait.is_zero())
-                .unwrap_or(Duration::from_secs(1)),
-        }
+        let refusal = refusal(charge, until, now);
+        self.tell_of(&refusal);
+        refusal
+    }
+
+    fn tell_of(&self, refusal: &TooManyGuesses) {
+        self.refused[refusal.guesser as usize].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn refusal(charge: &Charge, until: OffsetDateTime, now: OffsetDateTime) -> TooManyGuesses {
+    let wait = Duration::try_from(until - now).ok();
+    TooManyGuesses {
+        guesser: charge.guesser,
+        budget: charge.budget,
+        retry_after: wait
+            .filter(|wait| !wait.is_zero())
+            .unwrap_or(Duration::from_secs(1)),
     }
 }
 
@@ -403,5 +493,64 @@ impl fmt::Debug for Guessing {
         f.debug_struct("Guessing")
             .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use passgate_domain::ScopeSet;
+    use passgate_domain::session::SessionId;
+    use passgate_domain::testing::{MemoryStore, act, new_user};
+    use secrecy::SecretString;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
+
+    /// Whoever goes on under another budget was not refused, and who was, by the one that is used up.
+    #[test]
+    fn a_right_guess_that_was_overtaken_is_told_of_once_it_is_given_up() {
+        let sealing = SealingKey::from_secret(&SecretString::from("abcd".repeat(8))).unwrap();
+        let guessing = Guessing::new(
+            &sealing,
+            GuessLimits {
+                address: Budget::try_new(1, Duration::from_hours(1)).ok(),
+                ..GuessLimits::default()
+            },
+        )
+        .unwrap();
+        let store = MemoryStore::default();
+        let new = new_user("matt");
+        let user = store.create_user(&new, &act(NOW)).unwrap();
+        let admit = |username: &Username| {
+            let here = "192.0.2.7".parse().ok();
+            let attempt = guessing.log_in(Some(username), here, None, NOW);
+            let admitted = guessing.admit(&store, Some(username), &attempt, NOW);
+            admitted.unwrap().1
+        };
+        let right = admit(&user.username);
+        let wrong = admit(&Username::parse("ada").unwrap());
+        guessing.count(&store, &wrong, NOW).unwrap();
+        let session = NewSession {
+            id: SessionId::random(),
+            user_id: user.id,
+            client_id: "app".to_owned(),
+            of_client: false,
+            scope: ScopeSet::default(),
+            device: passgate_domain::session::Device::default(),
+            idle_until: NOW + Duration::from_hours(1),
+            expires_at: NOW + Duration::from_hours(1),
+        };
+        let opened = guessing.open(&store, &right, &session, &new.password_hash, &act(NOW));
+        let refused = || Guesser::ALL.map(|guesser| guessing.refused(guesser));
+        assert_eq!(refused().iter().sum::<u64>(), 0);
+        let error = guessing.given_up(opened.unwrap_err());
+        assert!(
+            matches!(&error, NotAdmitted::TooMany(error) if error.guesser == Guesser::Address),
+            "{error:?}"
+        );
+        assert_eq!(guessing.refused(Guesser::Address), 1);
+        assert_eq!(refused().iter().sum::<u64>(), 1);
     }
 }

@@ -137,7 +137,8 @@ pub fn log_in<S: UserStore + SessionStore + ClientStore + AuditStore + GuessStor
             Ok(scope) => scope,
             Err(error) => {
                 // It tells that the password is right.
-                guessing.still(store, &admitted, tokens.now())?;
+                let still = guessing.still(store, &admitted, tokens.now());
+                still.map_err(|error| guessing.given_up(error))?;
                 store.record(&last_seen.detail("scope"), &now())?;
                 return Err(error);
             }
@@ -183,7 +184,7 @@ pub fn log_in<S: UserStore + SessionStore + ClientStore + AuditStore + GuessStor
         });
     }
     if let Some(error) = overtaken {
-        return Err(error.into());
+        return Err(guessing.given_up(error.into()).into());
     }
     store.record(
         &last_seen.detail("changed meanwhile"),

@@ -6,14 +6,15 @@ use passgate_auth::flows::{
     Guessing, LogIn, LogInError, LoggedIn, TooManyGuesses, change_password, client_token, log_in,
 };
 use passgate_auth::password::{Cost, Passwords, Policy};
-use passgate_domain::audit::{Act, EventFilter};
+use passgate_domain::audit::{Act, Action, EventFilter};
+use passgate_domain::client::Grant;
 use passgate_domain::guess::{Budget, Guesser};
-use passgate_domain::ports::AuditStore;
+use passgate_domain::ports::{AuditStore, GuessStore};
 use passgate_domain::session::{Device, SessionId};
 use passgate_domain::{Password, ScopeSet, User, UserId, Username};
 
 use crate::clients::says;
-use crate::world::{World, sealing, world};
+use crate::world::{NOW, World, sealing, world};
 
 const RIGHT: &str = "correct horse";
 const WRONG: &str = "wrong horse";
@@ -269,6 +270,8 @@ fn a_right_guess_that_was_overtaken_upgrades_nothing() {
         "{outcome:?}"
     );
     assert!(world.stored("matt") == before);
+    // Twenty of the others, and this one once, though it was asked twice.
+    assert_eq!(world.guessing.refused(Guesser::Account), 20 + 1);
 }
 
 #[test]
@@ -303,6 +306,86 @@ fn registrations_from_a_larger_network_have_a_budget() {
     let refused = register("2001:db8:0:a::1").unwrap_err();
     assert_eq!(refused.guesser, Guesser::Registration);
     register("2001:db8:1::1").unwrap();
+}
+
+#[test]
+fn what_is_refused_without_a_look_leaves_nothing_to_be_kept() {
+    let world = worlds_with(GuessLimits {
+        registration: one(Duration::from_hours(1)),
+        ..GuessLimits::OFF
+    });
+    let register = |network: u32| {
+        let act = Act {
+            address: Some(format!("2001:db8:0:{network:x}::1")),
+            ..world.act()
+        };
+        world
+            .guessing
+            .count_registration(&world.store, &act)
+            .is_ok()
+    };
+    assert_eq!((0..100).filter(|network| register(*network)).count(), 10);
+    let later = NOW + Duration::from_hours(1000);
+    let kept = world.store.remove_forgiven_guesses(later, 1000).unwrap();
+    assert_eq!(
+        kept,
+        10 + 1,
+        "of the networks that were let in, and of all of them"
+    );
+}
+
+#[test]
+fn a_user_has_a_budget_for_changes_whatever_is_changed_and_others_have_theirs() {
+    let world = worlds_with(GuessLimits::OFF);
+    let user = |number| UserId::try_new(number).unwrap();
+    let change = |number| {
+        let act = world.act();
+        world
+            .guessing
+            .count_change(&world.store, user(number), &act)
+    };
+    for _ in 0..50 {
+        change(1).unwrap();
+        let email = world
+            .guessing
+            .count_email(&world.store, user(1), &world.act());
+        email.unwrap();
+    }
+    let refused = change(1).unwrap_err();
+    assert_eq!((refused.guesser, refused.seconds()), (Guesser::Caller, 36));
+    assert_eq!(refused.to_string(), "too many requests: try again in 36 s");
+    change(2).unwrap();
+    world.clock.advance(refused.retry_after.try_into().unwrap());
+    change(1).unwrap();
+    change(1).unwrap_err();
+}
+
+#[test]
+fn a_client_has_a_budget_for_its_own_tokens_and_others_have_theirs() {
+    let world = worlds_with(GuessLimits::OFF);
+    let grants = &[Grant::ClientCredentials];
+    let clients = ["billing", "batch"].map(|id| (id, world.register_client(id, grants, "todos").1));
+    let ask = |client: usize| {
+        let (id, secret) = &clients[client];
+        world.client_token(says(id, secret.expose()), "")
+    };
+    for _ in 0..1000 {
+        ask(0).unwrap();
+    }
+    let Err(ClientTokenError::Client(ClientError::TooMany(refused))) = ask(0) else {
+        panic!("one more than a thousand at once");
+    };
+    assert_eq!((refused.guesser, refused.seconds()), (Guesser::Caller, 1));
+    let filter = EventFilter {
+        action: Some(Action::ClientTokenIssued),
+        limit: 2000,
+        ..EventFilter::default()
+    };
+    assert_eq!(world.store.events(&filter).unwrap().len(), 1000);
+    ask(1).unwrap();
+    world.clock.advance(time::Duration::SECOND);
+    ask(0).unwrap();
+    ask(0).unwrap_err();
 }
 
 #[test]

@@ -42,8 +42,9 @@ pub enum Opening {
     Opened,
     /// The user is not active any more, or has another password.
     Stale,
-    /// Too many guesses were made meanwhile; until when whoever wants it has to wait.
-    Waiting(OffsetDateTime),
+    /// Too many guesses were made meanwhile: under which key, of several the one that waits longest, and
+    /// until when.
+    Waiting(GuessKey, OffsetDateTime),
 }
 
 /// Where wrong guesses are counted. What is kept here may be lost in a crash, and goes without

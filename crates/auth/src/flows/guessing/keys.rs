@@ -1,9 +1,9 @@
 use std::net::IpAddr;
 
 use aws_lc_rs::hmac;
-use passgate_domain::UserId;
 use passgate_domain::guess::{GuessKey, customer, subscriber};
 use passgate_domain::session::SessionId;
+use passgate_domain::{ClientId, UserId};
 use time::OffsetDateTime;
 
 use super::device::{Device, DeviceToken};
@@ -84,6 +84,14 @@ impl Keys {
 
     pub(super) fn of_email_by(&self, user: UserId) -> GuessKey {
         self.key("email", &[&user.get().to_be_bytes()])
+    }
+
+    pub(super) fn of_user(&self, user: UserId) -> GuessKey {
+        self.key("user", &[&user.get().to_be_bytes()])
+    }
+
+    pub(super) fn of_client(&self, client: &ClientId) -> GuessKey {
+        self.key("client itself", &[client.as_str().as_bytes()])
     }
 
     pub(super) fn of_registration_at(&self, address: IpAddr) -> GuessKey {

@@ -21,13 +21,24 @@ pub struct GuessLimits {
 }
 
 impl GuessLimits {
-    /// None at all.
+    /// None at all. What callers write to the audit log has its bounds all the same.
     pub const OFF: Self = Self {
         account: None,
         address: None,
         everybody: None,
         registration: None,
     };
+}
+
+/// What a user changes about the own account: a hundred times at once, then a hundred an hour.
+pub(super) fn of_user() -> Option<Budget> {
+    Budget::try_new(100, Duration::from_secs(36)).ok()
+}
+
+/// The tokens that a client gets for itself: a thousand at once, then one a second. One is good for minutes,
+/// so that a thousand processes of one client have what they need.
+pub(super) fn of_client() -> Option<Budget> {
+    Budget::try_new(1000, Duration::from_secs(1)).ok()
 }
 
 impl Default for GuessLimits {
@@ -42,9 +53,10 @@ impl Default for GuessLimits {
     }
 }
 
-/// Too many wrong guesses were made: this one was not looked at, or its outcome is told nobody.
+/// Too many wrong guesses were made: this one was not looked at, or its outcome is told nobody. Or a
+/// caller asked for too much of what leaves an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("too many failed attempts: try again in {} s", self.seconds())]
+#[error("too many {}: try again in {} s", self.what(), self.seconds())]
 pub struct TooManyGuesses {
     /// Whose budget is used up.
     pub guesser: Guesser,
@@ -55,6 +67,14 @@ pub struct TooManyGuesses {
 }
 
 impl TooManyGuesses {
+    /// What there were too many of.
+    pub fn what(&self) -> &'static str {
+        match self.guesser {
+            Guesser::Caller => "requests",
+            _ => "failed attempts",
+        }
+    }
+
     /// When the next guess is looked at, in whole seconds, at least one.
     pub fn seconds(&self) -> u64 {
         let millis = u64::try_from(self.retry_after.as_millis()).unwrap_or(u64::MAX);

@@ -228,7 +228,7 @@ where
         opening
     };
     let waiting = open(&password_hash, &[two, one], NOW);
-    assert_eq!(waiting, Opening::Waiting(until));
+    assert_eq!(waiting, Opening::Waiting(one.key, until));
     assert_eq!(open(&password_hash, &[one], until), Opening::Opened);
     assert_eq!(
         open(&password_hash, &[two, charge(3, budget(1))], NOW),

@@ -77,8 +77,8 @@ impl GuessStore for MemoryStore {
         act: &Act,
     ) -> Result<Opening, StoreError> {
         let waiting = self.waiting(charges, act.at);
-        if let Some(until) = waiting.into_iter().map(|(_, until)| until).max() {
-            return Ok(Opening::Waiting(until));
+        if let Some((key, until)) = waiting.into_iter().max_by_key(|(_, until)| *until) {
+            return Ok(Opening::Waiting(key, until));
         }
         Ok(if self.open_session(session, credential, act)? {
             Opening::Opened
