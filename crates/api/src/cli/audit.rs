@@ -82,9 +82,10 @@ pub(super) fn run(args: &AuditArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// When that was; none before every date, and every event.
+/// When that was; none before every date that the database knows, and every event.
 fn ago(life: Duration) -> Option<OffsetDateTime> {
-    SystemClock.now().checked_sub(life.try_into().ok()?)
+    let then = SystemClock.now().checked_sub(life.try_into().ok()?);
+    then.filter(|then| then.year() >= 0)
 }
 
 fn find(database: &Database, user: &str) -> Result<UserId, Failure> {

@@ -26,8 +26,28 @@ impl<T: DeserializeOwned> Json<T> {
             explain(&path, error.inner())
         })?;
         json.end().map_err(|error| explain(".", &error))?;
+        // PostgreSQL takes none in a text.
+        if has_nul(body) {
+            return Err(ApiError::Malformed(
+                "The JSON body must not contain a NUL".to_owned(),
+            ));
+        }
         Ok(Self(value))
     }
+}
+
+/// Whether a text of valid JSON has a NUL in it, which can only stand there escaped.
+fn has_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        rest = &rest[at + 1..];
+        if rest.starts_with(b"u0000") {
+            return true;
+        }
+        // Past what is escaped: it may be another backslash.
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 fn explain(path: &str, error: &serde_json::Error) -> ApiError {
@@ -103,6 +123,25 @@ mod tests {
             text.contains("object") && !text.contains("secret"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_nul_is_refused_wherever_it_stands() {
+        for body in [
+            r#"{"password":"\u0000"}"#,
+            r#"{"password":"a\\\u0000"}"#,
+            r#"{"password":"\n\u0000"}"#,
+            r#"{"pass\u0077ord":"a\u0000b"}"#,
+        ] {
+            assert!(refusal(body).contains("NUL"), "{body}");
+        }
+        for body in [
+            r#"{"password":"\\u0000"}"#,
+            r#"{"password":"\u00010"}"#,
+            r#"{"password":"u0000"}"#,
+        ] {
+            assert!(Json::<Body>::parse(body.as_bytes()).is_ok(), "{body}");
+        }
     }
 
     #[test]

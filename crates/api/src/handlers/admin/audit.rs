@@ -5,7 +5,7 @@ use passgate_domain::audit::{Action, Event, EventFilter};
 use passgate_domain::ports::AuditStore;
 use passgate_domain::{UserId, ids::InvalidUserId};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::blocking;
@@ -102,8 +102,8 @@ impl Wanted {
             user: user.map_err(|error: InvalidUserId| ApiError::Malformed(error.to_string()))?,
             actor: self.actor,
             action,
-            since: self.since,
-            until: self.until,
+            since: self.since.map(|at| in_utc("since", at)).transpose()?,
+            until: self.until.map(|at| in_utc("until", at)).transpose()?,
             limit: limit + 1,
         };
         Ok((filter, limit))
@@ -112,6 +112,16 @@ impl Wanted {
 
 fn parse_action(name: &str) -> Result<Action, ApiError> {
     Action::parse(name).map_err(|error| ApiError::Malformed(error.to_string()))
+}
+
+/// The same moment in UTC, where the store reads it; behind a time zone the last hours there are may be
+/// beyond the last year.
+fn in_utc(parameter: &str, at: OffsetDateTime) -> Result<OffsetDateTime, ApiError> {
+    at.checked_to_offset(UtcOffset::UTC).ok_or_else(|| {
+        ApiError::Malformed(format!(
+            "The time {parameter} is after the year 9999 in UTC"
+        ))
+    })
 }
 
 /// Shows the audit log, the newest events first.
@@ -144,4 +154,29 @@ pub async fn list(
     .await?;
     let page = Page::of(events, limit, KIND, |event| event.id.to_string());
     Ok(web::Json(page))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_is_none_in_utc_is_refused_by_its_name() {
+        let wanted = |query: &str| {
+            let wanted = web::Query::<Wanted>::from_query(query).unwrap();
+            wanted.into_inner().filter().map(|(filter, _)| filter)
+        };
+        for parameter in ["since", "until"] {
+            let query = format!("{parameter}=9999-12-31T23:59:59-01:00");
+            let refused = wanted(&query).err().unwrap().to_string();
+            assert!(refused.contains(parameter), "{refused}");
+        }
+        for good in [
+            "since=9999-12-31T23:59:59Z",
+            "until=9999-12-31T23:59:59%2B01:00",
+            "since=0000-01-01T00:00:00%2B23:59",
+        ] {
+            assert!(wanted(good).is_ok(), "{good}");
+        }
+    }
 }
