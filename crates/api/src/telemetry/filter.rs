@@ -39,7 +39,10 @@ pub struct Change(u64);
 
 /// The text is no filter. Does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("is no filter: it looks like info or warn,passgate_api=debug, and has at most 1024 bytes")]
+#[error(
+    "is no filter: it looks like info or warn,passgate_api=debug, and has at most 1024 bytes and no \
+     control characters"
+)]
 pub struct InvalidFilter;
 
 /// The log belongs to the program that this server is a part of.
@@ -73,6 +76,14 @@ impl LogFilter {
     /// The filter that counts instead just now.
     pub fn other(&self) -> Option<Other> {
         self.lock().clone()
+    }
+
+    /// Looks whether it may be changed.
+    ///
+    /// # Errors
+    /// [`NotOurs`].
+    pub fn must_be_ours(&self) -> Result<(), NotOurs> {
+        self.apply.as_ref().map(drop).ok_or(NotOurs)
     }
 
     /// Makes another filter count. Whoever does so calls [`Self::end`] when its time is over.
@@ -143,7 +154,7 @@ impl Checked {
     /// [`InvalidFilter`].
     pub fn parse(text: &str) -> Result<Self, InvalidFilter> {
         // Nothing at all would be everything from `info` on, which nobody means.
-        if text.trim().is_empty() || text.len() > MAX_FILTER {
+        if text.trim().is_empty() || text.len() > MAX_FILTER || text.contains(char::is_control) {
             return Err(InvalidFilter);
         }
         parse(text).map_err(|_| InvalidFilter)?;
@@ -211,7 +222,15 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_is_not_taken_and_not_repeated() {
-        for text in ["", " ", "passgate_api=loud", "=", &"a".repeat(1025)] {
+        for text in [
+            "",
+            " ",
+            "passgate_api=loud",
+            "=",
+            "loud\0",
+            "info,\nloud=warn",
+            &"a".repeat(1025),
+        ] {
             let error = Checked::parse(text).unwrap_err();
             assert!(!error.to_string().contains("loud"), "{text:?}");
         }
@@ -224,6 +243,7 @@ mod tests {
     fn the_log_of_another_program_is_left_alone() {
         let filter = LogFilter::of_others("info");
         let debug = Checked::parse("debug").unwrap();
+        assert_eq!(filter.must_be_ours(), Err(NotOurs));
         assert_eq!(filter.change(&debug, LATER), Err(NotOurs));
         assert_eq!(filter.restore(), Err(NotOurs));
         assert_eq!(filter.other(), None);

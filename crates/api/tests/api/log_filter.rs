@@ -1,5 +1,6 @@
 //! What is logged changes while the server runs.
 
+use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 
 use crate::app::{App, SECRET};
@@ -83,6 +84,7 @@ fn what_is_no_filter_or_no_time_is_named_and_changes_nothing() {
     for (body, field) in [
         (json!({"filter": "passgate_api=loud"}), "filter"),
         (json!({"filter": ""}), "filter"),
+        (json!({"filter": "passgate_api=debug\nloud"}), "filter"),
         (json!({"filter": "debug", "seconds": 0}), "seconds"),
         (json!({"filter": "debug", "seconds": 86_401}), "seconds"),
     ] {
@@ -98,6 +100,27 @@ fn what_is_no_filter_or_no_time_is_named_and_changes_nothing() {
     for (token, status) in [("", 401), (&*token_of_a_user, 403)] {
         assert_eq!(served.ask_json(token, "PUT", PATH, &body).status, status);
     }
+    assert_eq!(served.get_as(&token, PATH).expect(200)["filter"], "warn");
+}
+
+#[test]
+fn a_change_that_cannot_be_written_down_is_not_made_and_leaves_what_counted() {
+    let site = Site::new();
+    let (served, token) = serve(&site);
+    let counted = change(&served, &token, &json!({"filter": "error"}));
+    let ask = |method: &str, body: &Value| served.ask_json(&token, method, PATH, body).status;
+    assert_eq!(ask("PUT", &json!({"filter": "a\0"})), 400);
+    assert_eq!(served.get_as(&token, PATH).expect(200), counted);
+    let rename = |change: &str| {
+        let change = format!("ALTER TABLE {change}");
+        site.database.connect().batch_execute(&change).unwrap();
+    };
+    rename("audit_events RENAME TO gone");
+    assert_eq!(ask("PUT", &json!({"filter": "trace"})), 500);
+    assert_eq!(ask("DELETE", &json!({})), 500);
+    assert_eq!(served.get_as(&token, PATH).expect(200), counted);
+    rename("gone RENAME TO audit_events");
+    assert_eq!(ask("DELETE", &json!({})), 204);
     assert_eq!(served.get_as(&token, PATH).expect(200)["filter"], "warn");
 }
 

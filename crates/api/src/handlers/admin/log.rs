@@ -145,19 +145,17 @@ pub async fn change(
     let (filter, time) = body.check()?;
     let body = blocking::run::<_, ApiError, _>(move || {
         let act = Caller::administrator(&state, &token)?.act(&state, &origin);
-        let change = state.log.change(&filter, act.at + time)?;
-        // Here, and not when all is done: whoever asked may have been given up by then.
-        Handle::current().spawn(end(state.clone().into_inner(), change, time));
+        state.log.must_be_ours()?;
         let deed = Deed::new(Action::LogFilterChanged).detail(format!(
             "{} for {} s",
             filter.as_str(),
             time.as_secs()
         ));
-        if let Err(error) = state.store.record(&deed, &act) {
-            // What nobody can look up later is not done.
-            state.log.end(change);
-            return Err(error.into());
-        }
+        // What nobody can look up later is not done, and what counted goes on.
+        state.store.record(&deed, &act)?;
+        let change = state.log.change(&filter, act.at + time)?;
+        // Here, and not when all is done: whoever asked may have been given up by then.
+        Handle::current().spawn(end(state.clone().into_inner(), change, time));
         tracing::warn!(filter = filter.as_str(), "the log has another filter");
         Ok(LogBody::of(&state))
     })
@@ -199,9 +197,13 @@ pub async fn restore(
 ) -> Result<HttpResponse, ApiError> {
     blocking::run::<_, ApiError, _>(move || {
         let act = Caller::administrator(&state, &token)?.act(&state, &origin);
+        state.log.must_be_ours()?;
+        if state.log.other().is_none() {
+            return Ok(());
+        }
         let deed = Deed::new(Action::LogFilterChanged).detail("the configured one");
+        state.store.record(&deed, &act)?;
         if state.log.restore()? {
-            state.store.record(&deed, &act)?;
             tracing::warn!("{RESTORED}");
         }
         Ok(())
