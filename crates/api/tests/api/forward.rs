@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
 use diesel::connection::SimpleConnection;
+use serde_json::json;
 
 use crate::app::App;
 use crate::client::{Ask, PASSWORD, Reply, compose, send};
@@ -56,6 +57,38 @@ fn more_than_the_token_has_is_forbidden() {
     assert_eq!(status(&root, "?scope=profile"), 403);
     assert_eq!(status(&root, "?scopes=admin"), 400);
     assert_eq!(status(&root, "?scope=admin&scope=profile"), 400);
+}
+
+/// Its token says for as long as it lives what they were.
+#[test]
+fn who_is_an_administrator_no_more_is_told_as_none_at_once() {
+    let app = app_with_users();
+    let (matt, root) = (app.token("matt"), admin_only(&app));
+    app.register("ada");
+    app.database
+        .connect()
+        .batch_execute("UPDATE users SET roles = '{admin}' WHERE username = 'ada'")
+        .unwrap();
+    let ada = crate::admin::token(&app, "ada", "admin");
+    let verify = |token: &str, query: &str| app.get_as(token, &format!("/verify{query}"));
+    assert_eq!(verify(&root, "?role=editor&scope=admin").status, 200);
+    assert_eq!(verify(&matt, "?role=editor").status, 403);
+    for (id, roles) in [(1, json!(["editor"])), (2, json!([]))] {
+        let path = format!("/admin/users/{id}");
+        let change = json!({"roles": roles});
+        app.ask_json(&ada, "PATCH", &path, &change).expect(200);
+    }
+    assert_eq!(verify(&root, "?role=editor").status, 403);
+    assert_eq!(verify(&root, "?role=admin").status, 403);
+    assert_eq!(verify(&root, "?scope=admin").status, 403);
+    let reply = verify(&root, "");
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.header("x-auth-user"), Some("root"));
+    assert_eq!(reply.header("x-auth-roles"), Some(""));
+    assert_eq!(reply.header("x-auth-scope"), Some(""));
+    let reply = verify(&matt, "?role=editor&scope=profile");
+    assert_eq!(reply.header("x-auth-roles"), Some("editor"));
+    assert_eq!(reply.header("x-auth-scope"), Some("profile"));
 }
 
 #[test]
