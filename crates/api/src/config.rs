@@ -149,6 +149,21 @@ impl FromStr for KeyRotation {
     }
 }
 
+/// A network that may see what is counted, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsFrom(pub Option<IpNet>);
+
+impl FromStr for MetricsFrom {
+    type Err = ipnet::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self(None)),
+            text => text.parse().map(|network| Self(Some(network))),
+        }
+    }
+}
+
 /// How the signing keys are published.
 #[derive(Debug, Clone, Args)]
 pub struct PublicationArgs {
@@ -277,15 +292,15 @@ pub struct ServeArgs {
     )]
     pub trusted_proxy: Vec<IpNet>,
 
-    /// A network that may ask for `/metrics`; several separated by commas, `0.0.0.0/0,::/0` for anybody
-    /// [default: this machine and private networks].
+    /// A network that may ask for `/metrics`; several separated by commas, `0.0.0.0/0,::/0` for anybody,
+    /// `none` for nobody [default: this machine and private networks].
     #[arg(
         long,
         env = "PASSGATE_METRICS_FROM",
         value_name = "CIDR",
         value_delimiter = ','
     )]
-    pub metrics_from: Vec<IpNet>,
+    pub metrics_from: Vec<MetricsFrom>,
 
     /// An origin whose pages may read our answers, such as `https://app.example.com`; several
     /// separated by commas.

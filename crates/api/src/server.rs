@@ -12,6 +12,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, rt, web};
+use ipnet::IpNet;
 use passgate_auth::flows::{Guessing, SigningKeys, Tokens};
 use passgate_auth::jwt::{Audience, Issuer, IssuerId, Signer, Verifier};
 use passgate_auth::refresh::RefreshTokens;
@@ -24,7 +25,7 @@ use time::OffsetDateTime;
 
 use crate::blocking;
 use crate::capacity;
-use crate::config::ServeArgs;
+use crate::config::{MetricsFrom, ServeArgs};
 use crate::database::{Database, Migrate};
 use crate::descriptors;
 use crate::failure::Failure;
@@ -284,10 +285,16 @@ pub fn build_state(
         audit_retention: args.audit_retention,
         allowed_origins: args.allowed_origin.clone(),
         trusted_proxies: args.trusted_proxy.clone(),
-        metrics_from: args.metrics_from.clone(),
+        metrics_from: metrics_from(&args.metrics_from),
         draining: AtomicBool::new(false),
         clock,
     })
+}
+
+/// The networks that are named, if any are: `none` is one of nobody.
+fn metrics_from(named: &[MetricsFrom]) -> Option<Vec<IpNet>> {
+    let networks = named.iter().filter_map(|MetricsFrom(network)| *network);
+    (!named.is_empty()).then(|| networks.collect())
 }
 
 fn guessing(args: &ServeArgs, sealing: &SealingKeys) -> Result<Guessing, Failure> {

@@ -42,8 +42,8 @@ pub struct AppState {
     pub allowed_origins: Vec<AllowedOrigin>,
     /// Networks whose proxies are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Networks that may see what is counted; all private ones if there are none.
-    pub metrics_from: Vec<IpNet>,
+    /// Networks that may see what is counted, unless it is all private ones.
+    pub metrics_from: Option<Vec<IpNet>>,
     /// Sessions that were seen alive a moment ago.
     pub live: LiveSessions,
     /// What is logged.

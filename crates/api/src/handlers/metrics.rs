@@ -27,9 +27,9 @@ pub async fn metrics(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let address = address_of(&request, &state.trusted_proxies);
-    if !address.is_some_and(|address| match &state.metrics_from[..] {
-        [] => is_private(address),
-        networks => is_in(address, networks),
+    if !address.is_some_and(|address| match &state.metrics_from {
+        None => is_private(address),
+        Some(networks) => is_in(address, networks),
     }) {
         return Err(ApiError::FromElsewhere);
     }

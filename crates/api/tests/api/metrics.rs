@@ -120,6 +120,11 @@ fn figures_are_for_the_networks_that_may_ask() {
     assert_eq!(from(&wide, "10.1.2.3"), 403);
     let refused = wide.get("/metrics");
     assert_eq!(refused.expect(403)["title"], "Forbidden");
+    for (flag, seen) in [("none", [403, 403]), ("none,10.0.0.0/8", [200, 403])] {
+        let app = App::with(&[&PROXY[..], &["--metrics-from", flag]].concat());
+        let addresses = ["10.1.2.3", "127.0.0.1"];
+        assert_eq!(addresses.map(|address| from(&app, address)), seen, "{flag}");
+    }
     // What somebody says who is not trusted counts for nothing.
     let direct = App::with(&["--metrics-from", "203.0.113.0/24"]);
     assert_eq!(from(&direct, "203.0.113.9"), 403);
