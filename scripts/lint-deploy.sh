@@ -10,6 +10,7 @@ kubernetes-validate --strict docs/deploy/kubernetes.yaml
 
 if command -v promtool >/dev/null; then
   promtool check rules docs/deploy/alerts.yaml
+  promtool test rules scripts/alerts-test.yaml
 else
   echo 'skipped: no promtool for docs/deploy/alerts.yaml'
 fi

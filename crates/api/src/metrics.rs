@@ -54,11 +54,16 @@ struct Outcome {
     outcome: &'static str,
 }
 
+/// Outcomes of the token endpoint that are counted from the start: a rule that compares them would be
+/// silent while one of the two has not happened yet.
+const OUTCOMES: [&str; 3] = ["granted", "invalid_grant", "slow_down"];
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     answered: Family<Answered, Counter>,
+    failed: Counter,
     durations: Family<Path, Histogram>,
     grants: Family<Outcome, Counter>,
     estimates: Arc<Mutex<Option<Estimates>>>,
@@ -72,8 +77,17 @@ impl Metrics {
         let answered = Family::default();
         let buckets: fn() -> Histogram = || Histogram::new(BUCKETS);
         let durations = Family::new_with_constructor(buckets);
-        let grants = Family::default();
+        let grants = Family::<Outcome, Counter>::default();
+        for outcome in OUTCOMES {
+            drop(grants.get_or_create(&Outcome { outcome }));
+        }
+        let failed = Counter::default();
         registry.register("http_requests", "Requests answered", answered.clone());
+        registry.register(
+            "internal_errors",
+            "Requests answered with an error of Passgate's own: 5xx, other than 503",
+            failed.clone(),
+        );
         registry.register(
             "http_request_duration_seconds",
             "From the end of the request's header to the answer's",
@@ -94,6 +108,7 @@ impl Metrics {
         Self {
             registry,
             answered,
+            failed,
             durations,
             grants,
             estimates,
@@ -121,6 +136,10 @@ impl Metrics {
             status: status.as_u16(),
         };
         self.answered.get_or_create(&labels).inc();
+        // By itself, too: what begins with its first is no increase to a rule.
+        if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+            self.failed.inc();
+        }
         let duration = self.durations.get_or_create(&Path { path });
         duration.observe(elapsed.as_secs_f64());
     }
