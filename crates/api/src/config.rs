@@ -168,8 +168,8 @@ impl FromStr for MetricsFrom {
 #[derive(Debug, Clone, Args)]
 pub struct PublicationArgs {
     /// How long others may cache the published keys, the same for every replica: 1s to 24h. A new
-    /// key is published for so long, and some seconds, before it signs. Less than 1m is for services
-    /// that fetch as often: passgate-auth's do once a minute, and when they meet an unknown key.
+    /// key is published for so long, but for 1m at least, and some seconds, before it signs:
+    /// services that use passgate-auth fetch once a minute.
     #[arg(long, env = "PASSGATE_JWKS_MAX_AGE", default_value = "5m", value_name = "TIME",
           value_parser = humantime::parse_duration)]
     pub jwks_max_age: Duration,

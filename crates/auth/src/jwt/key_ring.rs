@@ -21,7 +21,7 @@ pub use held::{HeldKey, Lease};
 pub(super) const MAX_AGE: Duration = Duration::from_mins(5);
 
 /// However short that is: verifiers fetch the keys once in a minute at most.
-const LEAST_PUBLISHED: Duration = Duration::from_mins(1);
+pub(crate) const LEAST_PUBLISHED: Duration = Duration::from_mins(1);
 
 /// What fetching them may take.
 const ALLOWANCE: Duration = Duration::from_secs(5);

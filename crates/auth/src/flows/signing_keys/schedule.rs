@@ -4,7 +4,7 @@ use passgate_domain::signing_key::{SigningKeyState, StoredSigningKey};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::jwt::Lease;
+use crate::jwt::{LEAST_PUBLISHED, Lease};
 
 /// How long a replica signs without having looked at the keys: the database may be away for so
 /// long. [`KEPT_RETIRED`](passgate_domain::signing_key::KEPT_RETIRED) counts on it.
@@ -67,9 +67,10 @@ impl KeySchedule {
     }
 
     /// How long a key is published before it signs: for as long as the oldest copy of a replica
-    /// that is handed out to be cached, plus the time for which it is cached.
+    /// that is handed out to be cached, plus the time for which it is cached, which is a minute at
+    /// least: no verifier of ours asks more often.
     pub fn publication(&self) -> Duration {
-        self.max_age + self.handed_out_for() + ALLOWANCE
+        self.max_age.max(LEAST_PUBLISHED) + self.handed_out_for() + ALLOWANCE
     }
 
     /// A look may fail and the next succeed before others are told not to cache.
@@ -151,9 +152,11 @@ mod tests {
     #[test]
     fn replicas_look_often_enough_for_what_they_hand_out() {
         for (max_age, every, publication) in [
-            (1, 1, 1 + 2 + 5),
-            (2, 1, 2 + 2 + 5),
-            (6, 3, 6 + 6 + 5),
+            (1, 1, 60 + 2 + 5),
+            (2, 1, 60 + 2 + 5),
+            (6, 3, 60 + 6 + 5),
+            (60, 10, 60 + 20 + 5),
+            (61, 10, 61 + 20 + 5),
             (300, 10, 300 + 20 + 5),
         ] {
             let schedule = KeySchedule::try_new(Duration::from_secs(max_age), None).unwrap();

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use crate::passgate::Passgate;
 use crate::todos::part;
 
-/// Longer than a rotation takes whose keys are cached for a second.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than a rotation takes whose keys are cached for a second: they are published for a minute and some
+/// seconds all the same.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 fn kid(token: &str) -> String {
     part(token, 0)["kid"].as_str().unwrap().to_owned()
