@@ -156,6 +156,19 @@ fn a_name_that_is_given_twice_is_published_once() {
 }
 
 #[test]
+fn the_same_keys_again_stay_the_same_document() {
+    let (ring, _) = ring();
+    ring.announce(key()).unwrap();
+    let (held, before) = (ring.held(), ring.jwks());
+    ring.load(held.clone(), None);
+    assert!(std::ptr::eq(ring.jwks().body(), before.body()));
+    ring.load(vec![held[0].clone()], None);
+    assert_eq!(published(&ring).len(), 1);
+    ring.load(held, None);
+    assert_eq!(published(&ring).len(), 2);
+}
+
+#[test]
 fn another_key_of_the_same_name_is_another_key() {
     let (ring, _) = ring();
     let kid = Kid::parse("k1").unwrap();
