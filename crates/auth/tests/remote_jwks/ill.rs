@@ -25,6 +25,7 @@ async fn keys_of_a_server_that_is_well_are_there_at_once() {
     let keys = start(&server).await.unwrap();
     assert_eq!((keys.status().keys, server.asked()), (1, 1));
     assert!(keys.status().error.is_none());
+    assert!(format!("{keys:?}").contains("keys: 1"), "{keys:?}");
 }
 
 #[tokio::test]
@@ -34,6 +35,8 @@ async fn start_fails_fast_where_nobody_listens() {
     drop(free);
     let error = RemoteJwks::builder(&url).start().await.unwrap_err();
     assert!(matches!(error, JwksError::Transport(_)), "{error}");
+    // The innermost cause.
+    assert!(error.to_string().contains("refused"), "{error}");
     let server = Server::start(Answer::Close);
     let error = start(&server).await.unwrap_err();
     assert!(matches!(error, JwksError::Transport(_)), "{error}");
@@ -57,6 +60,17 @@ async fn ten_megabytes_are_not_read() {
         let error = start(&server).await.unwrap_err();
         assert_eq!(error, JwksError::TooLarge(256 * 1024), "{announced}");
     }
+}
+
+#[tokio::test]
+async fn a_body_of_no_announced_length_is_read_to_the_last_byte_that_is_allowed() {
+    let server = Server::start(Answer::Big(100, false));
+    let length = "{\"keys\":[\"\"]}".len() + 100;
+    let builder = RemoteJwks::builder(&server.url());
+    let error = builder.clone().max_body(length).start().await.unwrap_err();
+    assert!(matches!(error, JwksError::NoKeys(_)), "{error}");
+    let error = builder.max_body(length - 1).start().await.unwrap_err();
+    assert_eq!(error, JwksError::TooLarge(length - 1));
 }
 
 #[tokio::test]
@@ -132,6 +146,7 @@ fn debug_shows_no_password_of_an_address() {
         !shown.contains("secret") && !shown.contains("user"),
         "{shown}"
     );
+    assert!(shown.contains("serve_stale_for: 86400s"), "{shown}");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! How keys are kept fresh, in time that is moved by hand.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use passgate_auth::jwt::{KeySource, NoExtra, RemoteJwks, Verifier, VerifyError};
 use passgate_auth::test_util::TestIssuer;
 
+use crate::log::Log;
 use crate::server::{Answer, Server};
 use crate::time::{Paused, until};
 
@@ -66,6 +68,22 @@ async fn an_issuers_cache_control_says_when() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_an_answer_says_of_keys_that_did_not_change_counts_too() {
+    let time = Paused::start();
+    let issuer = issuer();
+    let server = Server::start(json(&[&issuer]));
+    let builder = RemoteJwks::builder(&server.url()).serve_stale_for(Duration::ZERO);
+    let keys = builder.start().await.unwrap();
+    let verifier = verifier(&keys);
+    let half_an_hour = "cache-control: max-age=1800\r\n";
+    server.set(Answer::Json(jwks(&[&issuer]), half_an_hour));
+    time.advance(Duration::from_mins(10)).await;
+    until(|| keys.status().age == Some(Duration::ZERO)).await;
+    time.jump(Duration::from_mins(30)).await;
+    assert!(verifier.verify_now(&issuer.token("matt").build()).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_that_did_not_change_stay_the_same_snapshot() {
     let time = Paused::start();
     let issuer = issuer();
@@ -116,6 +134,27 @@ async fn a_server_that_is_down_for_an_hour_is_not_noticed_by_tokens_of_known_key
     until(|| keys.status().error.is_none()).await;
     let token = unknown.token("matt").build();
     assert!(verifier.verify(&token).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_down_is_asked_less_and_less_often() {
+    let time = Paused::start();
+    let server = Server::start(Answer::Status(500));
+    let keys = RemoteJwks::builder(&server.url()).start_lazy().unwrap();
+    let mut last = None;
+    for (asked, wait) in (1..).zip([1, 2, 4, 8, 16, 32, 60, 60]) {
+        // Another failure than the last: the next wait has begun.
+        until(|| {
+            let failure = keys.status().error;
+            failure.as_ref().map(Arc::as_ptr) != last.as_ref().map(Arc::as_ptr)
+        })
+        .await;
+        last = keys.status().error;
+        let tick = Duration::from_millis(1);
+        time.advance(Duration::from_secs(wait) - tick).await;
+        assert_eq!(server.asked(), asked, "before {wait} s");
+        time.jump(tick).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -378,6 +417,24 @@ async fn a_set_without_usable_keys_does_not_replace_the_one_held() {
         time.advance(Duration::from_mins(10)).await;
         until(|| server.asked() > asked && keys.status().error.is_some()).await;
         assert_eq!(keys.snapshot().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_are_left_out_are_logged_when_they_are_others_than_before() {
+    let time = Paused::start();
+    let (log, _logs) = Log::start();
+    let logged = || log.count("a key of the JWK Set is left out");
+    let good = jwks(&[&issuer()]);
+    let after = |first: &str| Answer::Json(good.replacen('[', first, 1), "");
+    let server = Server::start(after("[null,"));
+    let keys = RemoteJwks::builder(&server.url()).start().await.unwrap();
+    assert_eq!(logged(), 1);
+    for (first, times) in [("[ null,", 1), ("[null,null,", 3)] {
+        server.set(after(first));
+        time.advance(Duration::from_mins(10)).await;
+        until(|| keys.status().age == Some(Duration::ZERO)).await;
+        assert_eq!(logged(), times, "{first}");
     }
 }
 

@@ -4,5 +4,6 @@
 
 mod ill;
 mod keeping;
+mod log;
 mod server;
 mod time;
