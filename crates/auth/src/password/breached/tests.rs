@@ -32,7 +32,7 @@ fn password(text: &str) -> Password {
     Password::parse(text).unwrap()
 }
 
-fn line(hash: &Hash, count: usize) -> String {
+fn line(hash: &Hash, count: u64) -> String {
     let number = hash[4..]
         .iter()
         .fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
@@ -69,8 +69,9 @@ fn of_a_million_lines_each_is_found_and_no_other() {
     ] {
         let listed = &hashes()[..count];
         // Counts of every length.
-        let lines = listed.iter().enumerate();
-        let lines: Vec<String> = lines.map(|(at, hash)| line(hash, 1 << (at % 60))).collect();
+        let counts = (0..64).map(|bits| u64::MAX >> bits).cycle();
+        let lines = listed.iter().zip(counts);
+        let lines: Vec<String> = lines.map(|(hash, count)| line(hash, count)).collect();
         let mut text = lines.join(end);
         if has_last_end {
             text += end;
@@ -117,7 +118,9 @@ fn a_password_is_looked_for_as_it_is_and_as_it_is_hashed() {
     for known in ["caf\u{e9} caf\u{e9}", "cafe\u{301} cafe\u{301}"] {
         assert!(breached.contains(&password(known)).unwrap());
     }
-    assert!(!breached.contains(&password("cafe cafe")).unwrap());
+    for unknown in ["cafe cafe", "cafe\u{301} cafe"] {
+        assert!(!breached.contains(&password(unknown)).unwrap());
+    }
 }
 
 fn refusal(folder: &Folder, contents: &str) -> String {
@@ -144,6 +147,9 @@ fn what_is_wrong_with_a_file_is_said_at_the_start() {
         "hunter2hunter2\n",
         ":1\n",
         &good[0][..40],
+        &good[0][..41],
+        &format!("{}7x", &good[0][..41]),
+        &format!("{}{}", good[0], "7".repeat(5000)),
         &"A".repeat(5000),
     ];
     for (at, bad) in form.iter().enumerate() {
@@ -167,6 +173,65 @@ fn what_is_wrong_with_a_file_is_said_at_the_start() {
         folder_itself.to_string().contains("no regular file"),
         "{folder_itself}"
     );
+}
+
+#[test]
+fn what_is_out_of_order_is_noticed_in_the_middle_and_at_the_end() {
+    let folder = Folder::new("order");
+    let text = |count: u64, end: &str, parts: &[std::ops::Range<usize>]| {
+        let hashes = parts.iter().flat_map(|part| &hashes()[part.clone()]);
+        let lines = hashes.map(|hash| line(hash, count) + end);
+        lines.collect::<String>()
+    };
+    let middle = [0..1250, 2500..3750, 1250..2500, 3750..5000];
+    // The last two lines of a file whose lines are as long as they can be.
+    let last = [0..4998, 4999..5000, 4998..4999];
+    for (count, end, parts) in [
+        (17, "\n", middle.as_slice()),
+        (17, "\n", last.as_slice()),
+        (u64::MAX, "\r\n", last.as_slice()),
+    ] {
+        let said = refusal(&folder, &text(count, end, parts));
+        assert!(said.contains("not sorted"), "{said}");
+        let whole = folder.file(text(count, end, &[0..2500, 2500..5000]));
+        assert!(BreachedPasswords::open(whole).is_ok());
+    }
+}
+
+#[test]
+fn the_end_of_a_line_that_is_too_long_is_no_line() {
+    let folder = Folder::new("long");
+    let path = folder.file("x".repeat(100) + &line(&hashes()[0], 1) + &"1".repeat(30));
+    let breached = BreachedPasswords {
+        file: File::open(&path).unwrap(),
+        length: fs::metadata(&path).unwrap().len(),
+        path,
+    };
+    let read = breached.line_at(100 + LINE as u64, 0);
+    assert!(matches!(read, Err(Malformed::At(100))));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_any_more_is_an_error() {
+    let folder = Folder::new("unreadable");
+    let path = folder.0.join("file");
+    let breached = BreachedPasswords {
+        // To be written only.
+        file: File::create(&path).unwrap(),
+        length: 44,
+        path,
+    };
+    let error = breached.contains(&password("x")).unwrap_err();
+    assert_ne!(error.kind(), io::ErrorKind::InvalidData);
+    assert!(error.to_string().contains("cannot be read"), "{error}");
+}
+
+#[test]
+fn debug_says_which_file_it_is() {
+    let folder = Folder::new("debug");
+    let breached = BreachedPasswords::open(folder.file(line(&hashes()[0], 1))).unwrap();
+    let shown = format!("{breached:?}");
+    assert!(shown.contains("-debug/file"), "{shown}");
 }
 
 #[test]
