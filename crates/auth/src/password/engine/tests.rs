@@ -136,6 +136,24 @@ fn who_could_not_be_served_in_time_is_refused_at_once() {
 }
 
 #[test]
+fn as_many_wait_as_all_threads_together_serve_in_time() {
+    for (threads, in_time) in [(1, 2), (2, 4)] {
+        let minute = Duration::from_mins(1);
+        let test = engine(usize::from(threads), 64, 2 * minute);
+        test.usual(minute);
+        let _held: Vec<_> = (0..threads)
+            .map(|caller| test.begin(caller, "held"))
+            .collect();
+        let _waiting: Vec<_> = (0..in_time)
+            .map(|caller| test.submit(100 + caller, "waits").unwrap())
+            .collect();
+        let refused = test.submit(200, "too late").map(drop);
+        let retry_after = minute * u32::from(in_time + 1) / u32::from(threads);
+        assert_eq!(refused, Err(PasswordError::Busy { retry_after }));
+    }
+}
+
+#[test]
 fn with_an_idle_thread_nobody_is_refused() {
     let test = engine(1, 0, Duration::ZERO);
     test.usual(LONG);
@@ -263,6 +281,19 @@ fn what_waits_is_done_even_if_the_engine_is_gone() {
         }
     };
     assert!(done.is_ok());
+}
+
+#[test]
+fn threads_whose_engine_is_gone_end() {
+    let Test { engine, .. } = engine(2, 4, LONG);
+    // Each of them holds it.
+    let shared = Arc::downgrade(&engine.0);
+    drop(engine);
+    let began = Instant::now();
+    while shared.strong_count() > 0 {
+        assert!(began.elapsed() < Duration::from_secs(10), "they never do");
+        thread::yield_now();
+    }
 }
 
 #[test]
