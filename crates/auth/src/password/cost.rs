@@ -194,6 +194,7 @@ mod tests {
         let cost = |m, t| Cost::try_new(m, t, 1).unwrap();
         assert!(cost(65_536, 1).is_at_least(cost(19_456, 2)));
         assert!(!cost(19_456, 1).is_at_least(cost(19_456, 2)));
+        assert!(!cost(19_456, 2).is_at_least(cost(19_456, 3)));
         assert!(!cost(12_288, 10).is_at_least(cost(19_456, 2)));
         assert!(cost(19_456, 2).is_at_least(cost(19_456, 2)));
     }
