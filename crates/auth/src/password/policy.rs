@@ -224,6 +224,9 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use passgate_domain::{UserId, UserStatus};
+    use std::collections::BTreeSet;
+    use time::OffsetDateTime;
 
     fn codes(password: &str, owner: Personal) -> Vec<&'static str> {
         let password = Password::parse(password).unwrap();
@@ -309,6 +312,45 @@ mod tests {
         }
         assert_eq!(codes("augusta paints engines", owner), FINE);
         assert_eq!(codes("analytical engines paint", owner), FINE);
+    }
+
+    #[test]
+    fn all_that_is_known_of_a_user_counts() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let user = User {
+            id: UserId::try_new(1).unwrap(),
+            username: Username::parse("lady.byron").unwrap(),
+            email: Some(Email::parse("Ada.Lovelace@analytical.example").unwrap()),
+            display_name: Some("Augusta King".to_owned()),
+            roles: BTreeSet::new(),
+            status: UserStatus::Active,
+            created_at: now,
+            updated_at: now,
+        };
+        for (bad, code) in [
+            ("lady.byron1815", "is_username"),
+            ("ada.lovelace1815", "is_email"),
+            ("augusta king 1815", "is_display_name"),
+        ] {
+            assert_eq!(codes(bad, (&user).into()), [code], "{bad}");
+        }
+    }
+
+    #[cfg(feature = "breached")]
+    #[test]
+    fn what_is_in_the_file_of_breached_passwords_is_refused() {
+        let path = std::env::temp_dir().join(format!("passgate-policy-{}", std::process::id()));
+        // The SHA-1 of `correct horse battery staple`.
+        std::fs::write(&path, "ABF7AAD6438836DBE526AA231ABDE2D0EEF74D42:3\n").unwrap();
+        let file = crate::password::BreachedPasswords::open(&path).unwrap();
+        let (known, unknown) = ("correct horse battery staple", "wrong horse battery staple");
+        let [known, unknown] = [known, unknown].map(|text| Password::parse(text).unwrap());
+        let with_file = Policy::default().breached(file);
+        assert!(with_file.check_breached(&unknown).is_ok());
+        let refused = with_file.check_breached(&known).unwrap_err();
+        assert!(refused.to_string().contains("data breach"), "{refused}");
+        assert!(Policy::default().check_breached(&known).is_ok());
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

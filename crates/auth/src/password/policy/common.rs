@@ -134,6 +134,8 @@ mod tests {
         assert!(!is_common("dragon-9382650177"));
         assert!(!is_common("7c!dragon#kq91"));
         assert!(!is_common("dragonhorsebattery"));
+        // Which repeats nothing.
+        assert!(!is_common("x"));
     }
 
     #[test]
