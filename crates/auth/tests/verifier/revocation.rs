@@ -184,6 +184,18 @@ fn a_full_list_of_moments_forgets_only_those_that_no_token_can_precede() {
     assert_eq!(list.len(), 1);
 }
 
+#[test]
+fn what_makes_room_for_a_moment_is_not_one_that_still_counts() {
+    let clock = clock();
+    let list = NotBefore::new(2, clock.clone());
+    list.set("a", NOW).unwrap();
+    list.set("b", NOW + Duration::hours(1)).unwrap();
+    clock.advance(Duration::hours(24) + Duration::minutes(5));
+    list.set("c", NOW + Duration::hours(24)).unwrap();
+    assert_eq!(list.len(), 2);
+    assert_eq!(list.set("d", NOW), Err(Full(2)));
+}
+
 /// Asks somebody who may be down.
 #[derive(Clone, Default)]
 struct Remote {
