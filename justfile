@@ -75,11 +75,14 @@ soak minutes="20":
     PASSGATE_TEST_SOAK_SECONDS=$(({{minutes}} * 60)) PASSGATE_TEST_SOAK_EVERY=60 \
         cargo test -p passgate-api --test faults after_a_long_time
 
-# All of the long part: what is above, one after the other beside the soak; how long it took at the end.
+# All of the long part: what is above, one after the other beside the soak; how long it took at the end. What is
+# run is built first.
 hardening:
     #!/usr/bin/env bash
     set -euo pipefail
     cargo test -p passgate-api --no-run
+    cargo bench -p passgate-api --bench refusals --no-run
+    SECONDS=0
     just soak &
     soak=$!
     trap 'kill "$soak" 2>/dev/null || true' EXIT
