@@ -53,6 +53,7 @@ fn an_account_knows_the_networks_of_its_sessions_however_many_have_ended() {
     }
 }
 
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 fn charge(number: u8) -> Charge {
     Charge {
         guesser: Guesser::Account,
