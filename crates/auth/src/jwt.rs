@@ -39,6 +39,7 @@ mod verifying_key;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use issuer::{IssueError, Issuer, Mint, Minted, Signer};
 pub use key::{KeyError, SigningKey};
+#[cfg(feature = "flows")]
 pub(crate) use key_ring::LEAST_PUBLISHED;
 pub use key_ring::{HeldKey, JwksDocument, KeyRing, KeyRingBuilder, Lease, RotationError};
 pub use key_set::{KeySet, Skipped};
